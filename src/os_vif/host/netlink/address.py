@@ -1,0 +1,136 @@
+"""Addresses and routes as the kernel lists them, kept whole so that they can be put on another link
+unchanged.
+
+Read by the engine when a host's L3 configuration moves from a NIC to its bridge. Sources: uapi
+linux/if_addr.h and linux/rtnetlink.h (struct ifaddrmsg, struct rtmsg).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+
+from os_vif.host.netlink import wire
+
+# ifaddrmsg: family, prefix length, flags, scope, index.
+IFADDRMSG = struct.Struct("=BBBBI")
+# rtmsg: family, destination and source prefix lengths, tos, table, protocol, scope, type, flags.
+RTMSG = struct.Struct("=BBBBBBBBI")
+
+IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_FLAGS = 1, 2, 3, 8
+IFA_F_SECONDARY, IFA_F_PERMANENT = 0x01, 0x80
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY = 1, 4, 5, 6
+RTA_PREFSRC, RTA_MULTIPATH, RTA_TABLE = 7, 9, 15
+RTM_F_CLONED = 0x200
+RT_SCOPE_UNIVERSE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One IP address of a link.
+
+    ``scope`` is the kernel's number (0 global, 253 link, 254 host), ``flags`` the IFA_F_ bits, ``peer`` the
+    far end of a point-to-point address. ``attributes`` are the attributes as the kernel sent them, lifetimes
+    included.
+    """
+
+    index: int
+    family: int  # socket.AF_INET or AF_INET6
+    address: str
+    prefix_length: int
+    peer: str | None
+    scope: int
+    flags: int
+    label: str | None
+    attributes: bytes
+
+    @property
+    def secondary(self) -> bool:
+        """IPv4: dropped by the kernel together with the first address of its subnet."""
+        return self.family == socket.AF_INET and self.flags & IFA_F_SECONDARY != 0
+
+    @property
+    def dynamic(self) -> bool:
+        """It has a lifetime: DHCP or a router advertisement put it there and renews it."""
+        return self.flags & IFA_F_PERMANENT == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route. ``destination`` is "default" or "prefix/length"; ``table``, ``protocol``, ``scope`` and
+    ``type`` are the kernel's numbers (main is table 254, unicast type 1); ``metric`` is the kernel's
+    priority, 0 if not given.
+
+    ``oif`` is 0 for a route with several next hops (``multipath``). ``header`` and ``attributes`` are the
+    route as the kernel sent it.
+    """
+
+    family: int
+    destination: str
+    gateway: str | None
+    oif: int
+    prefsrc: str | None
+    table: int
+    protocol: int
+    scope: int
+    type: int
+    metric: int
+    multipath: bool
+    header: bytes
+    attributes: bytes
+
+
+def parse_address(raw: bytes, start: int, end: int) -> Address:
+    """The address in the payload of an RTM_NEWADDR message."""
+    family, prefix_length, short_flags, scope, index = IFADDRMSG.unpack_from(raw, start)
+    first = start + IFADDRMSG.size
+    at = wire.attribute_offsets(raw, first, end)
+    far = _ip(raw, family, at.get(IFA_ADDRESS))
+    near = _ip(raw, family, at.get(IFA_LOCAL)) or far
+    flags_at, label_at = at.get(IFA_FLAGS), at.get(IFA_LABEL)
+    return Address(
+        index=index,
+        family=family,
+        address=near or "",
+        prefix_length=prefix_length,
+        peer=far if far != near else None,
+        scope=scope,
+        flags=wire.u32_at(raw, flags_at + 4)[0] if flags_at is not None else short_flags,
+        label=wire.text_at(raw, label_at) if label_at is not None else None,
+        attributes=raw[first:end],
+    )
+
+
+def parse_route(raw: bytes, start: int, end: int) -> Route | None:
+    """The route in the payload of an RTM_NEWROUTE message; None for an entry of the cache (RTM_F_CLONED)."""
+    family, length, _from, _tos, table, protocol, scope, kind, flags = RTMSG.unpack_from(raw, start)
+    if flags & RTM_F_CLONED:
+        return None
+    first = start + RTMSG.size
+    at = wire.attribute_offsets(raw, first, end)
+    destination = _ip(raw, family, at.get(RTA_DST))
+    return Route(
+        family=family,
+        destination=f"{destination}/{length}" if destination else "default",
+        gateway=_ip(raw, family, at.get(RTA_GATEWAY)),
+        oif=_u32(raw, at.get(RTA_OIF)),
+        prefsrc=_ip(raw, family, at.get(RTA_PREFSRC)),
+        # Tables above 255 do not fit the header.
+        table=_u32(raw, at.get(RTA_TABLE)) or table,
+        protocol=protocol,
+        scope=scope,
+        type=kind,
+        metric=_u32(raw, at.get(RTA_PRIORITY)),
+        multipath=RTA_MULTIPATH in at,
+        header=raw[start:first],
+        attributes=raw[first:end],
+    )
+
+
+def _ip(raw: bytes, family: int, offset: int | None) -> str | None:
+    return socket.inet_ntop(family, wire.value_at(raw, offset)) if offset is not None else None
+
+
+def _u32(raw: bytes, offset: int | None) -> int:
+    return wire.u32_at(raw, offset + 4)[0] if offset is not None else 0
