@@ -1,0 +1,1 @@
+"""The demonstration: real guests on taps that os-vif plugged. Run it with `make demo`."""

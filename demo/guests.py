@@ -1,0 +1,275 @@
+"""Small real virtual machines on taps, for the demonstration and the integration tests.
+
+    with Guest("one", [Nic("tap1", "02:00:00:00:00:01", "10.0.0.1/24")]) as guest:
+        guest.wait_booted(timeout=30)
+        print(guest.ping("10.0.0.2", count=3))
+
+A guest is one QEMU process in the network namespace of whoever starts it. It is spoken to through a
+serial port, so that it can be asked what it sees while its network is broken. It is gone when the `with`
+block or the process that started it is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from demo import image
+from demo.image import GuestImage
+
+# `say("a line")` tells the person at the terminal something.
+Say = Callable[[str], None]
+
+QEMU = "qemu-system-x86_64"
+KVM = Path("/dev/kvm")
+KVM_DEADLINE = 5.0  # seconds; where KVM works the guest is up in less than one
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+class GuestError(Exception):
+    """A guest did not start, boot or answer: which and why, and the last lines of its console."""
+
+    def __init__(self, guest: str, reason: str, console: Sequence[str] = ()) -> None:
+        self.reason = reason
+        tail = ["; its console's last lines:", *(f"    {line}" for line in console)] if console else []
+        super().__init__(f"guest {guest}: {reason}" + "\n".join(tail))
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A network card: the host's tap it is on, MAC, address with prefix length, MTU in bytes if not 1500."""
+
+    tap: str
+    mac: str
+    address: str
+    mtu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """What came of a ping: packets sent and received, round-trip times in milliseconds."""
+
+    sent: int
+    received: int
+    rtts: tuple[float, ...]
+
+    def __str__(self) -> str:
+        times = f", round trip {min(self.rtts):.1f} to {max(self.rtts):.1f} ms" if self.rtts else ""
+        return f"{self.received} of {self.sent} packets came back{times}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """How QEMU executes the guest's instructions: "kvm" or "tcg" (emulation), and why that was chosen."""
+
+    name: str
+    reason: str
+
+
+class Guest:
+    """A virtual machine; its network cards appear in it as eth0, eth1, ... in the order given.
+
+    name: for messages. memory: MiB; Debian's kernel needs about 80. accelerator: "kvm" or "tcg", as
+    `accelerator()` finds it when not given. The taps must exist and stay; QEMU only opens them.
+    """
+
+    def __init__(
+        self, name: str, nics: Sequence[Nic], *, memory: int = 96, accelerator: str | None = None
+    ) -> None:
+        self.name = name
+        self.nics = tuple(nics)
+        self.memory = memory
+        self._accelerator = accelerator
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._unread = b""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start QEMU and return at once; raises GuestError if there is no image to boot.
+
+        Call it from a thread that lives as long as the guest shall: the kernel kills QEMU when that thread
+        ends.
+        """
+        found = image.find()
+        if found is None:
+            raise GuestError(self.name, "there is no image to boot: run python -m demo.prepare")
+        accelerator_name = self._accelerator or accelerator(found).name
+        self._directory = tempfile.TemporaryDirectory(prefix="os-vif-guest-")
+        self._control, theirs = socket.socketpair()
+        self._unread = b""
+        with theirs, self._qemu_messages.open("wb") as messages:
+            self._process = subprocess.Popen(
+                self._command(found, accelerator_name, theirs.fileno()),
+                stdin=subprocess.DEVNULL,
+                stdout=messages,
+                stderr=messages,
+                pass_fds=[theirs.fileno()],
+                preexec_fn=_die_with_parent,
+            )
+
+    def wait_booted(self, timeout: float) -> None:
+        """Return when the guest's network cards are up and it takes commands.
+
+        Raises GuestError if that is not so after `timeout` seconds, or at once if QEMU ends.
+        """
+        self._answer(timeout, "boot")
+
+    def run(self, command: str, timeout: float = 10.0) -> str:
+        """Run one line of shell in the guest; returns what it printed.
+
+        Raises GuestError if the command fails, or does not end within `timeout` seconds (the guest is then of
+        no more use).
+        """
+        status, output = self._run(command, timeout)
+        if status != 0:
+            raise GuestError(self.name, f"{command}: exit code {status}: {output.strip()}")
+        return output
+
+    def ping(self, address: str, count: int = 3, size: int = 56) -> Ping:
+        """Ping from the guest, five packets a second with `size` bytes of data each."""
+        _, output = self._run(f"ping -c {count} -i 0.2 -W 1 -s {size} {address}", timeout=count * 0.5 + 10)
+        summary = re.search(r"(\d+) packets transmitted, (\d+) packets received", output)
+        if summary is None:
+            raise GuestError(self.name, f"ping {address}: {output.strip()}")
+        rtts = tuple(float(rtt) for rtt in re.findall(r"time=([\d.]+) ms", output))
+        return Ping(int(summary[1]), int(summary[2]), rtts)
+
+    def console(self) -> str:
+        """What the guest's kernel wrote on its console so far, and QEMU's own messages."""
+        files = (self._console, self._qemu_messages) if self._directory else ()
+        return "".join(file.read_text(errors="replace") for file in files if file.exists())
+
+    def stop(self) -> None:
+        """Switch the guest off; does nothing if it is not running."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=3)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._directory is not None:
+            self._directory.cleanup()
+            self._directory = None
+
+    @property
+    def _console(self) -> Path:
+        assert self._directory is not None
+        return Path(self._directory.name) / "console"
+
+    @property
+    def _qemu_messages(self) -> Path:
+        assert self._directory is not None
+        return Path(self._directory.name) / "qemu"
+
+    def _command(self, boot: GuestImage, accelerator_name: str, control: int) -> list[str]:
+        addresses = [f"eth{number}={nic.address}" for number, nic in enumerate(self.nics)]
+        append = ["console=ttyS0", "quiet", "panic=-1", "edd=off", *addresses]
+        command = [QEMU, "-name", self.name, "-nodefaults", "-no-user-config", "-no-reboot"]
+        command += ["-display", "none", "-machine", "pc", "-m", str(self.memory)]
+        command += ["-accel", accelerator_name, "-cpu", "host" if accelerator_name == "kvm" else "qemu64"]
+        command += ["-kernel", str(boot.kernel), "-initrd", str(boot.initramfs), "-append", " ".join(append)]
+        command += ["-chardev", f"file,id=console,path={self._console}", "-serial", "chardev:console"]
+        command += ["-chardev", f"socket,id=control,fd={control}", "-serial", "chardev:control"]
+        for number, nic in enumerate(self.nics):
+            backend = f"tap,id=net{number},ifname={nic.tap},script=no,downscript=no,vhost=off"
+            # No option ROM: nothing boots from the network, and loading it takes time.
+            device = f"virtio-net-pci,netdev=net{number},mac={nic.mac},romfile="
+            command += ["-netdev", backend, "-device", device + (f",host_mtu={nic.mtu}" if nic.mtu else "")]
+        return command
+
+    def _run(self, command: str, timeout: float) -> tuple[int, str]:
+        if "\n" in command:
+            raise ValueError(f"a command for a guest is one line: {command!r}")
+        if self._control is None:
+            raise GuestError(self.name, "is not running")
+        self._control.sendall(command.encode() + b"\n")
+        return self._answer(timeout, command)
+
+    def _answer(self, timeout: float, what: str) -> tuple[int, str]:
+        """Read to the line that image.INIT ends an answer with: the command's exit status and output."""
+        if self._control is None:
+            raise GuestError(self.name, "is not running")
+        deadline = time.monotonic() + timeout
+        while not (end := re.search(rb"\x04(\d+)\n", self._unread)):
+            self._control.settimeout(max(deadline - time.monotonic(), 0.001))
+            try:
+                received = self._control.recv(65536)
+            except TimeoutError:
+                raise self._failed(f"{what}: no answer within {timeout:g} s") from None
+            if not received:
+                raise self._failed(f"{what}: QEMU ended: {self._first_message()}")
+            self._unread += received
+        output, self._unread = self._unread[: end.start()], self._unread[end.end() :]
+        return int(end[1]), output.decode(errors="replace")
+
+    def _first_message(self) -> str:
+        messages = self._qemu_messages.read_text(errors="replace").splitlines()
+        return messages[0].removeprefix(f"{QEMU}: ") if messages else "without a message"
+
+    def _failed(self, reason: str) -> GuestError:
+        return GuestError(self.name, reason, self.console().strip().splitlines()[-20:])
+
+
+def accelerator(boot: GuestImage, cache: Path = image.CACHE) -> Accelerator:
+    """KVM where it is seen to boot a guest on this machine, else emulation.
+
+    /dev/kvm that opens proves little: on some nested hosts QEMU then aborts, or the guest hangs in its BIOS.
+    So a guest is tried once, and the verdict kept in `cache` as long as the machine's kernel and QEMU stay.
+    """
+    if not os.access(KVM, os.R_OK | os.W_OK):
+        return Accelerator("tcg", f"{KVM} cannot be opened")
+    verdict = _verdict_file(cache)
+    if verdict.exists():
+        return Accelerator(**json.loads(verdict.read_text()))
+    started = time.monotonic()
+    try:
+        with Guest("kvm-probe", (), accelerator="kvm") as guest:
+            guest.wait_booted(KVM_DEADLINE)
+        found = Accelerator("kvm", f"a guest boots in {time.monotonic() - started:.1f} s")
+    except GuestError as error:
+        found = Accelerator("tcg", f"KVM does not work here ({error.reason})")
+    verdict.write_text(json.dumps(asdict(found)))
+    return found
+
+
+def accelerator_is_known(cache: Path = image.CACHE) -> bool:
+    """True if `accelerator` can answer without trying."""
+    return not os.access(KVM, os.R_OK | os.W_OK) or _verdict_file(cache).exists()
+
+
+def _verdict_file(cache: Path) -> Path:
+    program = shutil.which(QEMU)
+    age = int(Path(program).stat().st_mtime) if program else 0
+    return cache / f"accelerator-{platform.release()}-{age}.json"
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
