@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from dataclasses import dataclass
 
 from os_vif.host.netlink import wire
@@ -21,7 +22,7 @@ RTMSG = struct.Struct("=BBBBBBBBI")
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_FLAGS = 1, 2, 3, 8
 IFA_F_SECONDARY, IFA_F_PERMANENT = 0x01, 0x80
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY = 1, 4, 5, 6
-RTA_PREFSRC, RTA_MULTIPATH, RTA_TABLE = 7, 9, 15
+RTA_PREFSRC, RTA_MULTIPATH, RTA_TABLE, RTA_VIA = 7, 9, 15, 18
 RTM_F_CLONED = 0x200
 RT_SCOPE_UNIVERSE = 0
 
@@ -81,14 +82,12 @@ class Route:
     attributes: bytes
 
 
-def parse_address(raw: bytes, start: int, end: int) -> Address:
-    """The address in the payload of an RTM_NEWADDR message."""
-    family, prefix_length, short_flags, scope, index = IFADDRMSG.unpack_from(raw, start)
-    first = start + IFADDRMSG.size
-    at = wire.attribute_offsets(raw, first, end)
-    far = _ip(raw, family, at.get(IFA_ADDRESS))
-    near = _ip(raw, family, at.get(IFA_LOCAL)) or far
-    flags_at, label_at = at.get(IFA_FLAGS), at.get(IFA_LABEL)
+def parse_address(payload: bytes) -> Address:
+    """The address in an RTM_NEWADDR message."""
+    family, prefix_length, short_flags, scope, index = IFADDRMSG.unpack_from(payload)
+    given = _values(payload, IFADDRMSG.size)
+    far = _ip(family, given.get(IFA_ADDRESS))
+    near = _ip(family, given.get(IFA_LOCAL)) or far
     return Address(
         index=index,
         family=family,
@@ -96,41 +95,52 @@ def parse_address(raw: bytes, start: int, end: int) -> Address:
         prefix_length=prefix_length,
         peer=far if far != near else None,
         scope=scope,
-        flags=wire.u32_at(raw, flags_at + 4)[0] if flags_at is not None else short_flags,
-        label=wire.text_at(raw, label_at) if label_at is not None else None,
-        attributes=raw[first:end],
+        flags=_u32(given.get(IFA_FLAGS)) if IFA_FLAGS in given else short_flags,
+        label=wire.decode(given[IFA_LABEL]) if IFA_LABEL in given else None,
+        attributes=payload[IFADDRMSG.size :],
     )
 
 
-def parse_route(raw: bytes, start: int, end: int) -> Route | None:
-    """The route in the payload of an RTM_NEWROUTE message; None for an entry of the cache (RTM_F_CLONED)."""
-    family, length, _from, _tos, table, protocol, scope, kind, flags = RTMSG.unpack_from(raw, start)
+def parse_route(payload: bytes) -> Route | None:
+    """The route in an RTM_NEWROUTE message; None for an entry of the cache (RTM_F_CLONED)."""
+    family, length, _from, _tos, table, protocol, scope, kind, flags = RTMSG.unpack_from(payload)
     if flags & RTM_F_CLONED:
         return None
-    first = start + RTMSG.size
-    at = wire.attribute_offsets(raw, first, end)
-    destination = _ip(raw, family, at.get(RTA_DST))
+    given = _values(payload, RTMSG.size)
+    destination = _ip(family, given.get(RTA_DST))
     return Route(
         family=family,
         destination=f"{destination}/{length}" if destination else "default",
-        gateway=_ip(raw, family, at.get(RTA_GATEWAY)),
-        oif=_u32(raw, at.get(RTA_OIF)),
-        prefsrc=_ip(raw, family, at.get(RTA_PREFSRC)),
+        gateway=_gateway(family, given),
+        oif=_u32(given.get(RTA_OIF)),
+        prefsrc=_ip(family, given.get(RTA_PREFSRC)),
         # Tables above 255 do not fit the header.
-        table=_u32(raw, at.get(RTA_TABLE)) or table,
+        table=_u32(given.get(RTA_TABLE)) or table,
         protocol=protocol,
         scope=scope,
         type=kind,
-        metric=_u32(raw, at.get(RTA_PRIORITY)),
-        multipath=RTA_MULTIPATH in at,
-        header=raw[start:first],
-        attributes=raw[first:end],
+        metric=_u32(given.get(RTA_PRIORITY)),
+        multipath=RTA_MULTIPATH in given,
+        header=payload[: RTMSG.size],
+        attributes=payload[RTMSG.size :],
     )
 
 
-def _ip(raw: bytes, family: int, offset: int | None) -> str | None:
-    return socket.inet_ntop(family, wire.value_at(raw, offset)) if offset is not None else None
+def _values(payload: bytes, start: int) -> dict[int, bytes]:
+    return {kind: payload[offset : offset + length] for kind, offset, length in wire.walk(payload, start)}
 
 
-def _u32(raw: bytes, offset: int | None) -> int:
-    return wire.u32_at(raw, offset + 4)[0] if offset is not None else 0
+def _ip(family: int, value: bytes | None) -> str | None:
+    return socket.inet_ntop(family, value) if value is not None else None
+
+
+def _gateway(family: int, given: dict[int, bytes]) -> str | None:
+    """RTA_GATEWAY, or RTA_VIA (an address of another family: IPv4 over an IPv6 next hop, RFC 5549)."""
+    via = given.get(RTA_VIA)
+    if via is not None:
+        return _ip(int.from_bytes(via[:2], sys.byteorder), via[2:])
+    return _ip(family, given.get(RTA_GATEWAY))
+
+
+def _u32(value: bytes | None) -> int:
+    return int.from_bytes(value, sys.byteorder) if value is not None else 0

@@ -32,8 +32,7 @@ from os_vif.host.netlink.link import (
     IFLA_EXT_MASK,
     IFLA_IFNAME,
     Link,
-    first_name,
-    parse_link,
+    LinkParser,
 )
 from os_vif.host.netlink.wire import Message
 
@@ -50,15 +49,10 @@ DATAGRAM = 1 << 16
 # the kernel counts).
 REQUESTS_PER_SEND, BYTES_PER_SEND = 128, 32 << 10
 LINKS_PER_SEND = 32
-# From this many names on, one dump of all links is cheaper than asking for each: see bench/netlink.
-NAMES_FOR_DUMP = 200
 # Any change to any link interrupts a dump, and on a busy host several in a row.
 DUMP_ATTEMPTS = 32
 # Failures of send() that concern the messages in it and leave the socket whole.
 REFUSED_BY_SEND = frozenset({errno.ENOBUFS, errno.ENOMEM, errno.EMSGSIZE})
-
-# An answer, or a part of a list: the datagram, and where in it the payload of the message begins and ends.
-Part = tuple[bytes, int, int]
 
 _SKIP_STATS = wire.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
 _ANY_LINK = wire.IFINFOMSG.pack(0, 0, 0, 0, 0)
@@ -77,6 +71,7 @@ class RouteSocket:
         self._timeout = timeout
         self._sequence = int.from_bytes(os.urandom(3), "big")
         self._view = memoryview(bytearray(DATAGRAM))
+        self._parser = LinkParser()
         self._closed = False
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -87,33 +82,30 @@ class RouteSocket:
         """The links that have these names or altnames, by the name asked for. Names that no link has are
         left out.
         """
+        # Never a dump, however many names: measured, a dump costs as much as asking for three links of four
+        # by name, and how many links there are is not known beforehand.
         wanted = list(dict.fromkeys(names))
         found: dict[str, Link] = {}
-        if len(wanted) >= NAMES_FOR_DUMP:
-            found = self._pick(frozenset(wanted))
-            # What remains is absent, or an altname: those the kernel finds faster than a walk through every
-            # link.
-            wanted = [name for name in wanted if name not in found]
         for start in range(0, len(wanted), LINKS_PER_SEND):
             chunk = wanted[start : start + LINKS_PER_SEND]
             for name, answer in zip(chunk, self._ask(chunk), strict=True):
                 if not isinstance(answer, NetlinkError):
-                    found[name] = parse_link(*answer)
+                    found[name] = self._parser.parse(answer)
                 elif answer.errno != errno.ENODEV:
                     raise answer
         return found
 
     def all_links(self) -> list[Link]:
         """Every link of the namespace, by one dump."""
-        parts = self._dump(wire.RTM_GETLINK, _ANY_LINK + _SKIP_STATS, wire.RTM_NEWLINK, "list links")
-        return [parse_link(*part) for part in parts]
+        parse = self._parser.parse
+        request = _ANY_LINK + _SKIP_STATS
+        return [parse(one) for one in self._dump(wire.RTM_GETLINK, request, wire.RTM_NEWLINK, "list links")]
 
     def addresses(self, index: int | None = None) -> list[Address]:
         """The addresses of the link with this index (ENODEV if there is none), or of all links."""
         what = "list addresses" if index is None else f"list addresses of link {index}"
         request = IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, index or 0)
-        parts = self._dump(wire.RTM_GETADDR, request, wire.RTM_NEWADDR, what)
-        found = [parse_address(*part) for part in parts]
+        found = [parse_address(one) for one in self._dump(wire.RTM_GETADDR, request, wire.RTM_NEWADDR, what)]
         # Kernels before 4.20 do not filter; the same below.
         return [address for address in found if index is None or address.index == index]
 
@@ -127,9 +119,9 @@ class RouteSocket:
             request = RTMSG.pack(wanted, 0, 0, 0, 0, 0, 0, 0, 0)
             if oif is not None:
                 request += wire.u32(RTA_OIF, oif)
-            parts = self._dump(wire.RTM_GETROUTE, request, wire.RTM_NEWROUTE, what)
+            listed = self._dump(wire.RTM_GETROUTE, request, wire.RTM_NEWROUTE, what)
             # A kernel without IPv6 answers for the families it has.
-            found += [route for part in parts if (route := parse_route(*part)) and route.family == wanted]
+            found += [route for one in listed if (route := parse_route(one)) and route.family == wanted]
         return [route for route in found if oif is None or route.oif == oif or route.multipath]
 
     def request(self, message: Message) -> None:
@@ -202,12 +194,12 @@ class RouteSocket:
                     # All that will come is in the queue by now.
                     sock.settimeout(0)
                     continue
-                for kind, flags, sequence, start, end in wire.messages(datagram):
+                for kind, flags, sequence, payload in wire.messages(datagram):
                     number = sequence - base
                     if kind != wire.NLMSG_ERROR or number not in pending:
                         continue
                     pending.remove(number)
-                    code, reason = wire.answer(datagram, flags, start, end)
+                    code, reason = wire.outcome(kind, flags, payload)
                     results[number] = NetlinkError(code, messages[number].what, reason) if code else None
         except BlockingIOError:
             pass
@@ -215,7 +207,7 @@ class RouteSocket:
             sock.settimeout(self._timeout)
         return results
 
-    def _ask(self, names: Sequence[str]) -> list[Part | NetlinkError]:
+    def _ask(self, names: Sequence[str]) -> list[bytes | NetlinkError]:
         """One RTM_GETLINK per name in one send(); the answers in the same order."""
         what = f"look up {', '.join(names)}"
         with self._conversation(what):
@@ -225,20 +217,20 @@ class RouteSocket:
                     wire.request(wire.RTM_GETLINK, wire.NLM_F_REQUEST, base + number, _lookup(name))
                     for number, name in enumerate(names)
                 ]
-                answers: dict[int, Part | NetlinkError] = {}
+                answers: dict[int, bytes | NetlinkError] = {}
                 sock = self._connected()
                 try:
                     sock.send(b"".join(requests))
                     while len(answers) < len(names):
                         datagram = self._receive(sock)
-                        for kind, flags, sequence, start, end in wire.messages(datagram):
+                        for kind, flags, sequence, payload in wire.messages(datagram):
                             number = sequence - base
                             if not 0 <= number < len(names):
                                 continue
                             if kind == wire.RTM_NEWLINK:
-                                answers[number] = datagram, start, end
+                                answers[number] = payload
                             elif kind == wire.NLMSG_ERROR:
-                                code, reason = wire.answer(datagram, flags, start, end)
+                                code, reason = wire.outcome(kind, flags, payload)
                                 answers[number] = NetlinkError(code, f"look up {names[number]}", reason)
                 except _AnswerLost:
                     self._reopen(what)
@@ -246,49 +238,45 @@ class RouteSocket:
                 return [answers[number] for number in range(len(names))]
         raise NetlinkError(errno.ENOBUFS, what, "the receive buffer overflows each time")
 
-    def _pick(self, wanted: frozenset[str]) -> dict[str, Link]:
-        parts = self._dump(wire.RTM_GETLINK, _ANY_LINK + _SKIP_STATS, wire.RTM_NEWLINK, "list links")
-        return {name: parse_link(*part) for part in parts if (name := first_name(*part)) in wanted}
-
-    def _dump(self, kind: int, payload: bytes, answer_kind: int, what: str) -> list[Part]:
+    def _dump(self, kind: int, request: bytes, answer_kind: int, what: str) -> list[bytes]:
         """The kernel's list, read as fast as it comes and parsed by the caller: the shorter a dump takes,
         the more rarely a change interrupts it.
         """
         with self._conversation(what):
             for _attempt in range(DUMP_ATTEMPTS):
                 try:
-                    parts, whole = self._dump_once(kind, payload, answer_kind, what)
+                    listed, whole = self._dump_once(kind, request, answer_kind, what)
                 except _AnswerLost:
                     # A new socket is the one sure end of a dump that is under way: on this one EBUSY would
                     # follow.
                     self._reopen(what)
                     continue
                 if whole:
-                    return parts
+                    return listed
         raise NetlinkError(
             errno.EAGAIN, what, f"it changed during each of {DUMP_ATTEMPTS} attempts to read it"
         )
 
-    def _dump_once(self, kind: int, payload: bytes, answer_kind: int, what: str) -> tuple[list[Part], bool]:
+    def _dump_once(self, kind: int, request: bytes, answer_kind: int, what: str) -> tuple[list[bytes], bool]:
         mine = self._next_sequence(1)
         sock = self._connected()
-        sock.send(wire.request(kind, wire.NLM_F_REQUEST | wire.NLM_F_DUMP, mine, payload))
-        parts: list[Part] = []
+        sock.send(wire.request(kind, wire.NLM_F_REQUEST | wire.NLM_F_DUMP, mine, request))
+        listed: list[bytes] = []
         whole = True
         while True:
             datagram = self._receive(sock)
-            for found, flags, sequence, start, end in wire.messages(datagram):
+            for found, flags, sequence, payload in wire.messages(datagram):
                 if sequence != mine:
                     continue
                 if flags & wire.NLM_F_DUMP_INTR:
                     whole = False
                 if found == answer_kind:
-                    parts.append((datagram, start, end))
+                    listed.append(payload)
                 elif found in (wire.NLMSG_DONE, wire.NLMSG_ERROR):
-                    code, reason = wire.answer(datagram, flags, start, end)
+                    code, reason = wire.outcome(found, flags, payload)
                     if code:
                         raise NetlinkError(code, what, reason)
-                    return parts, whole
+                    return listed, whole
 
     def _receive(self, sock: socket.socket) -> bytes:
         """The next datagram from the kernel, whole. Raises _AnswerLost, BlockingIOError, TimeoutError."""
@@ -307,7 +295,7 @@ class RouteSocket:
             if size > len(self._view):
                 self._view = memoryview(bytearray(2 * size))
                 raise _AnswerLost
-            return bytes(self._view[: size + (size & 1)])
+            return bytes(self._view[:size])
 
     def _next_sequence(self, count: int) -> int:
         """The first of ``count`` sequence numbers that follow each other and that no answer under way

@@ -7,8 +7,9 @@ linux/if_tun.h, linux/ip.h (IPV4_DEVCONF_*), linux/ipv6.h (DEVCONF_*).
 from __future__ import annotations
 
 import socket
-import struct
+import sys
 from dataclasses import dataclass
+from operator import itemgetter
 
 from os_vif.host.netlink import wire
 
@@ -30,6 +31,10 @@ DEVCONF_DISABLE_IPV6 = 26
 # RFC 2863, as iproute2 spells them; the position is the kernel's number (linux/if.h, IF_OPER_*).
 OPERSTATES = ("UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP")
 TUN_MODES = {1: "tun", 2: "tap"}
+
+IFINFOMSG_SIZE = wire.IFINFOMSG.size
+# A host has some dozens of shapes; the bound is against growth without end.
+SHAPES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,121 +75,135 @@ class Link:
     arp_announce: int | None = None
 
 
-def parse_link(raw: bytes, start: int, end: int) -> Link:
-    """The link in the payload raw[start:end] of an RTM_NEWLINK or RTM_DELLINK message."""
-    u32_at = wire.u32_at
-    _family, _type, index, flags, _change = wire.IFINFOMSG.unpack_from(raw, start)
-    at = wire.attribute_offsets(raw, start + wire.IFINFOMSG.size, end)
-    find = at.get
+class LinkParser:
+    """Reads links out of RTM_NEWLINK and RTM_DELLINK messages.
 
-    name_at = at[IFLA_IFNAME]
-    mtu_at, address_at, master_at = find(IFLA_MTU), find(IFLA_ADDRESS), find(IFLA_MASTER)
-    parent_at, group_at, alias_at = find(IFLA_LINK), find(IFLA_GROUP), find(IFLA_IFALIAS)
-    operstate_at, info_at, families_at = find(IFLA_OPERSTATE), find(IFLA_LINKINFO), find(IFLA_AF_SPEC)
-
-    kind = ""
-    tun_mode: str | None = None
-    vlan_id = forward_delay = ageing_time = None
-    multi_queue = stp = multicast_snooping = None
-    if info_at is not None:
-        info = wire.attribute_offsets(raw, info_at + 4, info_at + wire.u16_at(raw, info_at)[0])
-        kind_at, data_at = info.get(IFLA_INFO_KIND), info.get(IFLA_INFO_DATA)
-        if kind_at is not None:
-            kind = wire.text_at(raw, kind_at)
-        if data_at is not None and kind in ("bridge", "tun", "vlan"):
-            data = wire.attribute_offsets(raw, data_at + 4, data_at + wire.u16_at(raw, data_at)[0])
-            if kind == "bridge":
-                forward_delay = _u32(raw, data, IFLA_BR_FORWARD_DELAY)
-                ageing_time = _u32(raw, data, IFLA_BR_AGEING_TIME)
-                stp = bool(raw[data[IFLA_BR_STP_STATE] + 4]) if IFLA_BR_STP_STATE in data else None
-                multicast_snooping = _flag(raw, data, IFLA_BR_MCAST_SNOOPING)
-            elif kind == "tun":
-                if IFLA_TUN_TYPE in data:
-                    tun_mode = TUN_MODES.get(raw[data[IFLA_TUN_TYPE] + 4])
-                multi_queue = _flag(raw, data, IFLA_TUN_MULTI_QUEUE)
-            elif IFLA_VLAN_ID in data:
-                vlan_id = wire.u16_at(raw, data[IFLA_VLAN_ID] + 4)[0]
-
-    disable_ipv6 = arp_ignore = arp_announce = None
-    if families_at is not None:
-        families = wire.attribute_offsets(
-            raw, families_at + 4, families_at + wire.u16_at(raw, families_at)[0]
-        )
-        conf, length = _conf(raw, families.get(socket.AF_INET), IFLA_INET_CONF)
-        if length >= 4 * IPV4_DEVCONF_ARP_IGNORE:
-            arp_announce, arp_ignore = _ARP_PAIR(raw, conf + 4 * (IPV4_DEVCONF_ARP_ANNOUNCE - 1))
-        conf, length = _conf(raw, families.get(socket.AF_INET6), IFLA_INET6_CONF)
-        if length > 4 * DEVCONF_DISABLE_IPV6:
-            disable_ipv6 = u32_at(raw, conf + 4 * DEVCONF_DISABLE_IPV6)[0] != 0
-
-    operstate = raw[operstate_at + 4] if operstate_at is not None else 0
-    return Link(
-        index,
-        wire.text_at(raw, name_at),
-        kind,
-        u32_at(raw, mtu_at + 4)[0] if mtu_at is not None else 0,
-        wire.value_at(raw, address_at).hex(":") or None if address_at is not None else None,
-        flags & IFF_UP != 0,
-        flags & IFF_RUNNING != 0,
-        flags & IFF_LOWER_UP != 0,
-        flags & IFF_PROMISC != 0,
-        OPERSTATES[operstate] if operstate < len(OPERSTATES) else "UNKNOWN",
-        u32_at(raw, master_at + 4)[0] if master_at is not None else 0,
-        u32_at(raw, parent_at + 4)[0] if parent_at is not None else 0,
-        u32_at(raw, group_at + 4)[0] if group_at is not None else 0,
-        wire.text_at(raw, alias_at) if alias_at is not None else "",
-        _altnames(raw, at[IFLA_PROP_LIST]) if IFLA_PROP_LIST in at else (),
-        tun_mode,
-        multi_queue,
-        vlan_id,
-        forward_delay,
-        ageing_time,
-        stp,
-        multicast_snooping,
-        disable_ipv6,
-        arp_ignore,
-        arp_announce,
-    )
-
-
-def first_name(raw: bytes, start: int, end: int) -> str | None:
-    """The name in a link message, if it is its first attribute, as the kernel writes it: found without a
-    walk.
+    A message has some forty attributes, and walking through them is most of the work. The links of a host
+    come in few shapes (same attributes, same lengths), so the parser remembers where things are in each
+    shape, checks in one step that every header of a message is what it was in the last one of that length,
+    and reads.
     """
-    offset = start + wire.IFINFOMSG.size
-    if offset < end and wire.u16_at(raw, offset + 2)[0] == IFLA_IFNAME:
-        return wire.text_at(raw, offset)
-    return None
+
+    def __init__(self) -> None:
+        self._layouts: dict[int, _Layout] = {}
+
+    def parse(self, payload: bytes) -> Link:
+        """The link in the payload of a message, attributes in any order."""
+        words = memoryview(payload).cast("I")
+        size = len(words)
+        layout = self._layouts.get(size)
+        if layout is None or layout.read_headers(words) != layout.headers:
+            if len(self._layouts) >= SHAPES:
+                self._layouts.clear()
+            layout = self._layouts[size] = _Layout(payload, words)
+        return layout.read(payload, words)
 
 
-_ARP_PAIR = struct.Struct("=II").unpack_from
+class _Layout:
+    """Where the fields of a Link are in messages of one shape: word and byte offsets, 0 for what is not
+    there.
+    """
+
+    def __init__(self, payload: bytes, words: memoryview[int]) -> None:
+        self._headers: list[int] = []
+        top = self._walk(payload, IFINFOMSG_SIZE, len(payload))
+        none = (0, 0)
+        name, length = top[IFLA_IFNAME]
+        self.name = slice(name, name + length - 1)
+        alias, length = top.get(IFLA_IFALIAS, none)
+        # From a notification, or set by other programs, with or without its closing zero byte.
+        self.alias = slice(alias, alias + length)
+        address, length = top.get(IFLA_ADDRESS, none)
+        self.address = slice(address, address + length)
+        self.mtu, self.master, self.parent, self.group = (
+            top.get(kind, none)[0] >> 2 for kind in (IFLA_MTU, IFLA_MASTER, IFLA_LINK, IFLA_GROUP)
+        )
+        self.operstate = top.get(IFLA_OPERSTATE, none)[0]
+        properties, length = top.get(IFLA_PROP_LIST, none)
+        self.altnames = slice(properties, properties + length)
+
+        self.kind = ""
+        info = self._walk(payload, *_inside(top.get(IFLA_LINKINFO, none)))
+        if IFLA_INFO_KIND in info:
+            start, length = info[IFLA_INFO_KIND]
+            self.kind = wire.decode(payload[start : start + length])
+            # The kind is a part of the shape, not read anew: so its letters are compared, too.
+            self._headers += range(start >> 2, start + length + 3 >> 2)
+        data: dict[int, tuple[int, int]] = {}
+        if self.kind in ("bridge", "tun", "vlan"):
+            data = self._walk(payload, *_inside(info.get(IFLA_INFO_DATA, none)))
+        bridge, tun, vlan = (data if self.kind == kind else {} for kind in ("bridge", "tun", "vlan"))
+        self.forward_delay = bridge.get(IFLA_BR_FORWARD_DELAY, none)[0] >> 2
+        self.ageing_time = bridge.get(IFLA_BR_AGEING_TIME, none)[0] >> 2
+        self.stp = bridge.get(IFLA_BR_STP_STATE, none)[0] >> 2
+        self.multicast_snooping = bridge.get(IFLA_BR_MCAST_SNOOPING, none)[0]
+        self.tun_type = tun.get(IFLA_TUN_TYPE, none)[0]
+        self.multi_queue = tun.get(IFLA_TUN_MULTI_QUEUE, none)[0]
+        self.vlan_id = vlan.get(IFLA_VLAN_ID, none)[0]
+
+        families = self._walk(payload, *_inside(top.get(IFLA_AF_SPEC, none)))
+        inet = self._walk(payload, *_inside(families.get(socket.AF_INET, none)))
+        inet6 = self._walk(payload, *_inside(families.get(socket.AF_INET6, none)))
+        # The arrays grow with the kernel; an older one may end before a number.
+        start, length = inet.get(IFLA_INET_CONF, none)
+        self.arp = start >> 2 if length >= 4 * IPV4_DEVCONF_ARP_IGNORE else 0
+        start, length = inet6.get(IFLA_INET6_CONF, none)
+        self.disable_ipv6 = (start >> 2) + DEVCONF_DISABLE_IPV6 if length > 4 * DEVCONF_DISABLE_IPV6 else 0
+
+        self.read_headers = itemgetter(*self._headers)
+        self.headers = self.read_headers(words)
+
+    def read(self, payload: bytes, words: memoryview[int]) -> Link:
+        flags = words[2]
+        stp, snooping, ipv6, arp = self.stp, self.multicast_snooping, self.disable_ipv6, self.arp
+        operstate = payload[self.operstate] if self.operstate else 0
+        vlan = self.vlan_id
+        return Link(
+            words[1],
+            payload[self.name].decode("utf-8", "surrogateescape"),
+            self.kind,
+            words[self.mtu] if self.mtu else 0,
+            payload[self.address].hex(":") or None,
+            flags & IFF_UP != 0,
+            flags & IFF_RUNNING != 0,
+            flags & IFF_LOWER_UP != 0,
+            flags & IFF_PROMISC != 0,
+            OPERSTATES[operstate] if operstate < len(OPERSTATES) else "UNKNOWN",
+            words[self.master] if self.master else 0,
+            words[self.parent] if self.parent else 0,
+            words[self.group] if self.group else 0,
+            wire.decode(payload[self.alias]) if self.alias.start else "",
+            _altnames(payload[self.altnames]) if self.altnames.start else (),
+            TUN_MODES.get(payload[self.tun_type]) if self.tun_type else None,
+            payload[self.multi_queue] != 0 if self.multi_queue else None,
+            int.from_bytes(payload[vlan : vlan + 2], sys.byteorder) if vlan else None,
+            words[self.forward_delay] if self.forward_delay else None,
+            words[self.ageing_time] if self.ageing_time else None,
+            words[stp] != 0 if stp else None,
+            payload[snooping] != 0 if snooping else None,
+            words[ipv6] != 0 if ipv6 else None,
+            words[arp + IPV4_DEVCONF_ARP_IGNORE - 1] if arp else None,
+            words[arp + IPV4_DEVCONF_ARP_ANNOUNCE - 1] if arp else None,
+        )
+
+    def _walk(self, payload: bytes, start: int, end: int) -> dict[int, tuple[int, int]]:
+        """Type -> (offset, length) of the value; every header passed belongs to the shape."""
+        found = {}
+        for kind, offset, length in wire.walk(payload, start, end):
+            self._headers.append((offset >> 2) - 1)
+            found[kind] = offset, length
+        return found
 
 
-def _u32(raw: bytes, offsets: dict[int, int], kind: int) -> int | None:
-    offset = offsets.get(kind)
-    return wire.u32_at(raw, offset + 4)[0] if offset is not None else None
+def _inside(value: tuple[int, int]) -> tuple[int, int]:
+    """The bounds of a nest."""
+    start, length = value
+    return start, start + length
 
 
-def _flag(raw: bytes, offsets: dict[int, int], kind: int) -> bool | None:
-    offset = offsets.get(kind)
-    return raw[offset + 4] != 0 if offset is not None else None
-
-
-def _conf(raw: bytes, family_at: int | None, kind: int) -> tuple[int, int]:
-    """Offset and length in bytes of the array of 32-bit sysctls of one address family."""
-    if family_at is None:
-        return 0, 0
-    offset = wire.attribute_offsets(raw, family_at + 4, family_at + wire.u16_at(raw, family_at)[0]).get(kind)
-    return (offset + 4, wire.u16_at(raw, offset)[0] - 4) if offset is not None else (0, 0)
-
-
-def _altnames(raw: bytes, list_at: int) -> tuple[str, ...]:
-    # The same type once per name: a walk of its own, since the dictionary keeps the last only.
-    names = []
-    offset, end = list_at + 4, list_at + wire.u16_at(raw, list_at)[0]
-    while offset + 4 <= end:
-        length, kind = wire.ATTRIBUTE.unpack_from(raw, offset)
-        if kind & wire.NLA_TYPE_MASK == IFLA_ALT_IFNAME:
-            names.append(wire.text_at(raw, offset))
-        offset += length + 3 & -4 or end
-    return tuple(names)
+def _altnames(properties: bytes) -> tuple[str, ...]:
+    return tuple(
+        wire.decode(properties[offset : offset + length])
+        for kind, offset, length in wire.walk(properties, 0)
+        if kind == IFLA_ALT_IFNAME
+    )

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from os_vif.host.netlink import connection, wire
-from os_vif.host.netlink.link import Link, parse_link
+from os_vif.host.netlink.link import Link, LinkParser
 
 RTMGRP_LINK = 1
 
@@ -47,6 +47,7 @@ class LinkMonitor:
     def __init__(self) -> None:
         self._socket = connection.open_socket(RTMGRP_LINK)
         self._view = memoryview(bytearray(connection.DATAGRAM))
+        self._parser = LinkParser()
 
     def wait(self, timeout: float) -> list[LinkEvent] | None:
         """The next events, oldest first: as soon as there are any, an empty list after ``timeout`` seconds
@@ -73,7 +74,7 @@ class LinkMonitor:
                 self._view = memoryview(bytearray(2 * size))
                 return None
             if sender[0] == 0:
-                events += _events(bytes(self._view[: size + (size & 1)]))
+                events += self._events(bytes(self._view[:size]))
 
     def close(self) -> None:
         self._socket.close()
@@ -86,13 +87,13 @@ class LinkMonitor:
     ) -> None:
         self.close()
 
-
-def _events(datagram: bytes) -> list[LinkEvent]:
-    events: list[LinkEvent] = []
-    for kind, _flags, _sequence, start, end in wire.messages(datagram):
-        # A bridge speaks of its ports in this group too (AF_BRIDGE): its RTM_DELLINK is a port that left.
-        if kind not in (wire.RTM_NEWLINK, wire.RTM_DELLINK) or datagram[start] != socket.AF_UNSPEC:
-            continue
-        link = parse_link(datagram, start, end)
-        events.append(LinkChanged(link) if kind == wire.RTM_NEWLINK else LinkDeleted(link.index, link.name))
-    return events
+    def _events(self, datagram: bytes) -> list[LinkEvent]:
+        events: list[LinkEvent] = []
+        for kind, _flags, _sequence, payload in wire.messages(datagram):
+            # A bridge speaks of its ports in this group too (AF_BRIDGE): its RTM_DELLINK is a port that left.
+            if kind not in (wire.RTM_NEWLINK, wire.RTM_DELLINK) or payload[0] != socket.AF_UNSPEC:
+                continue
+            link = self._parser.parse(payload)
+            gone = kind == wire.RTM_DELLINK
+            events.append(LinkDeleted(link.index, link.name) if gone else LinkChanged(link))
+        return events

@@ -181,7 +181,7 @@ def delete_link(name_or_index: str | int) -> Message:
 
 
 def delete_group(group: int) -> Message:
-    """``ip link delete group``: every link of the group, at the cost of one RCU grace period for most kinds."""
+    """``ip link delete group``: every link of the group, for the price of one RCU grace period."""
     if group <= 0:
         raise ValueError("group 0 is every link that was never put into a group: not to be deleted")
     payload = _IFINFOMSG_NONE + wire.u32(IFLA_GROUP, group)
@@ -280,7 +280,7 @@ def _target(name_or_index: str | int) -> tuple[int, bytes]:
 
 
 def check_new_name(name: str) -> str:
-    """Refuse a name that the kernel would refuse without saying why, or would not take as it is (``tap%d``)."""
+    """Refuse a name that the kernel refuses without saying why, or does not take as it is (``tap%d``)."""
     raw = wire.encode(name)
     if not 0 < len(raw) < IFNAMSIZ:
         raise ValueError(f"a link's name has 1 to {IFNAMSIZ - 1} bytes, this has {len(raw)}: {name!r}")
@@ -319,14 +319,11 @@ def _route(route: Route, oif: int) -> bytes:
 
 
 def _without(attributes: bytes, kinds: frozenset[int]) -> bytes:
-    kept, offset = b"", 0
-    while offset + wire.ATTRIBUTE_SIZE <= len(attributes):
-        length, kind = wire.ATTRIBUTE.unpack_from(attributes, offset)
-        step = max(length + 3 & -4, wire.ATTRIBUTE_SIZE)
-        if kind & wire.NLA_TYPE_MASK not in kinds:
-            kept += attributes[offset : offset + step]
-        offset += step
-    return kept
+    return b"".join(
+        attributes[offset - wire.ATTRIBUTE_SIZE : offset + (length + 3 & -4)]
+        for kind, offset, length in wire.walk(attributes, 0)
+        if kind not in kinds
+    )
 
 
 def _called(name_or_index: str | int) -> str:

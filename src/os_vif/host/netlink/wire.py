@@ -28,7 +28,7 @@ IFINFOMSG = struct.Struct("=BxHiII")
 ATTRIBUTE = struct.Struct("=HH")
 HEADER_SIZE, ATTRIBUTE_SIZE = HEADER.size, ATTRIBUTE.size
 _INT, _U8, _U16, _U32 = struct.Struct("=i"), struct.Struct("=B"), struct.Struct("=H"), struct.Struct("=I")
-u32_at, s32_at, u16_at = _U32.unpack_from, _INT.unpack_from, _U16.unpack_from
+u32_at, s32_at = _U32.unpack_from, _INT.unpack_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,52 +77,43 @@ def encode(value: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")
 
 
-def attribute_offsets(raw: bytes, start: int, end: int) -> dict[int, int]:
-    """Type (without its flag bits) -> offset of the attribute's header, for the attributes in raw[start:end].
-
-    The inner loop of every dump: 16-bit indexing is the cheapest way to read a header in pure Python.
-    ``raw`` has an even length, as all that netlink sends (receiving sees to it).
-    """
-    halves = memoryview(raw).cast("H")
-    position, stop = start >> 1, end >> 1
-    offsets: dict[int, int] = {}
-    while position < stop:
-        offsets[halves[position + 1] & 0x3FFF] = position << 1
-        # A length of zero would never end: it ends the walk.
-        position += (halves[position] + 3 & -4) >> 1 or stop
-    return offsets
+def walk(payload: bytes, start: int, end: int | None = None) -> Iterator[tuple[int, int, int]]:
+    """(type without its flag bits, offset of the value, its length) of the attributes in payload[start:end]."""
+    stop = len(payload) if end is None else end
+    while start + ATTRIBUTE_SIZE <= stop:
+        length, kind = ATTRIBUTE.unpack_from(payload, start)
+        if length < ATTRIBUTE_SIZE or start + length > stop:
+            return
+        yield kind & NLA_TYPE_MASK, start + ATTRIBUTE_SIZE, length - ATTRIBUTE_SIZE
+        start += length + 3 & -4
 
 
-def value_at(raw: bytes, offset: int) -> bytes:
-    """The value of the attribute whose header is at the offset."""
-    return raw[offset + 4 : offset + u16_at(raw, offset)[0]]
+def decode(value: bytes) -> str:
+    return value.rstrip(b"\0").decode("utf-8", "surrogateescape")
 
 
-def text_at(raw: bytes, offset: int) -> str:
-    return raw[offset + 4 : offset + u16_at(raw, offset)[0]].rstrip(b"\0").decode("utf-8", "surrogateescape")
-
-
-def messages(datagram: bytes) -> Iterator[tuple[int, int, int, int, int]]:
-    """(type, flags, sequence, start of the payload, end) of each message in a datagram; a cut-off one ends
-    it.
-    """
+def messages(datagram: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """(type, flags, sequence, payload) of each message in a datagram; one that is cut off ends it."""
     offset, size = 0, len(datagram)
     while offset + HEADER_SIZE <= size:
         length, kind, flags, sequence, _port = HEADER.unpack_from(datagram, offset)
-        if length < HEADER_SIZE or offset + length > size:
+        end = offset + length
+        if length < HEADER_SIZE or end > size:
             return
-        yield kind, flags, sequence, offset + HEADER_SIZE, offset + length
-        offset += length + 3 & -4
+        yield kind, flags, sequence, datagram[offset + HEADER_SIZE : end]
+        offset = end + 3 & -4
 
 
-def answer(datagram: bytes, flags: int, start: int, end: int) -> tuple[int, str | None]:
+def outcome(kind: int, flags: int, payload: bytes) -> tuple[int, str | None]:
     """errno (0: done) and extended-ack text of an NLMSG_ERROR, or of the NLMSG_DONE that ends a dump."""
-    errno = -s32_at(datagram, start)[0] if end - start >= 4 else 0
+    errno = -s32_at(payload, 0)[0] if len(payload) >= 4 else 0
     if not errno or not flags & NLM_F_ACK_TLVS:
         return errno, None
-    offset = start + 4
-    if HEADER.unpack_from(datagram, start - HEADER_SIZE)[1] == NLMSG_ERROR:
+    start = 4
+    if kind == NLMSG_ERROR:
         # The header of the request comes back, and the rest of it too unless NETLINK_CAP_ACK was set.
-        offset += HEADER_SIZE if flags & NLM_F_CAPPED else (u32_at(datagram, offset)[0] + 3 & -4)
-    found = attribute_offsets(datagram, offset, end).get(NLMSGERR_ATTR_MSG)
-    return errno, text_at(datagram, found) if found is not None else None
+        start += HEADER_SIZE if flags & NLM_F_CAPPED else (u32_at(payload, 4)[0] + 3 & -4)
+    for attribute_kind, offset, length in walk(payload, start):
+        if attribute_kind == NLMSGERR_ATTR_MSG:
+            return errno, decode(payload[offset : offset + length])
+    return errno, None
