@@ -1,0 +1,252 @@
+"""The difference between a plan and the host, object by object, in words an operator can act on.
+
+`compare` is a pure function of a plan and a snapshot. What it returns is what `check` shows, what `plug` turns
+into steps (os_vif.host.changes) and what `wait_ready` waits to see go away.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from os_vif.host.netlink import Link as ObservedLink
+from os_vif.host.observe import Host
+from os_vif.host.plan import (
+    EXTERNAL,
+    MARK_PREFIX,
+    OWNED,
+    SHARED_MARK,
+    AddressMove,
+    Bridge,
+    BridgePort,
+    FilterRules,
+    Link,
+    Plan,
+    Resource,
+    Tap,
+    Vlan,
+)
+
+
+class Remedy(enum.StrEnum):
+    """What can be done about a difference."""
+
+    MEND = "mend"  # plug and repair make it right
+    ASK = "ask"  # shared with others: only repair changes it
+    REFUSE = "refuse"  # os-vif must not or cannot change it: a person has to
+    WAIT = "wait"  # somebody else is expected to make it
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One object on the host that is not as a plan says.
+
+    attribute: "present", or the word iproute2 has for it; expected and actual: its values, None for "nothing";
+    implied: it follows from another difference of the same plan (a tap that is missing is in no bridge either).
+    """
+
+    resource: Resource
+    attribute: str
+    expected: int | str | bool | None
+    actual: int | str | bool | None
+    remedy: Remedy
+    message: str
+    implied: bool = False
+
+    @property
+    def object(self) -> str:
+        """What the object is called on the host."""
+        return self.resource.key[1]
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def compare(plan: Plan, host: Host) -> list[Difference]:
+    """All differences, in the order of the plan's resources."""
+    found: list[Difference] = []
+    for resource in plan:
+        found.extend(_COMPARE[type(resource)](resource, plan, host))
+    return found
+
+
+def _missing(resource: Resource, what: str, name: str) -> Difference:
+    if resource.ownership is EXTERNAL:
+        return Difference(
+            resource, "present", True, False, Remedy.WAIT, f"{name}: {what} is not there (others make it)"
+        )
+    return Difference(resource, "present", True, False, Remedy.MEND, f"{name}: {what} is missing")
+
+
+def _value(
+    resource: Resource,
+    name: str,
+    attribute: str,
+    expected: int | str | bool | None,
+    actual: int | str | bool | None,
+    remedy: Remedy = Remedy.MEND,
+    hint: str = "",
+) -> Iterator[Difference]:
+    """A difference if `expected` is asked for (not None) and is not what is there."""
+    if expected is None or expected == actual:
+        return
+    if attribute == "up":
+        text = f"{name}: is {'up' if actual else 'down'}, should be {'up' if expected else 'down'}"
+    elif attribute == "disable_ipv6":
+        text = f"{name}: IPv6 is {'off' if actual else 'on'}, should be {'off' if expected else 'on'}"
+    else:
+        text = f"{name}: {attribute} is {'not set' if actual is None else actual}, should be {expected}"
+    yield Difference(resource, attribute, expected, actual, remedy, text + (f" ({hint})" if hint else ""))
+
+
+def _wrong_kind(resource: Resource, name: str, expected: str, link: ObservedLink) -> Iterator[Difference]:
+    actual = _kind(link)
+    if actual != expected:
+        article = "an" if actual[0] in "aeiou" else "a"
+        text = f"{name}: is {article} {actual}, not a {expected}; remove it or choose another name"
+        yield Difference(resource, "kind", expected, actual, Remedy.REFUSE, text)
+
+
+def _kind(link: ObservedLink) -> str:
+    if link.kind == "tun":
+        return "tap" if link.tun_mode == "tap" else "tun"
+    return link.kind or "network device"
+
+
+def _mark(resource: Resource, plan: Plan, link: ObservedLink) -> Iterator[Difference]:
+    """Owned links carry the VIF's mark; one without a mark is adopted, one with another VIF's is not ours."""
+    if resource.ownership is not OWNED or link.alias == plan.mark:
+        return
+    alias = link.alias or ""
+    if alias.startswith(MARK_PREFIX):
+        other = "a shared object" if alias == SHARED_MARK else f"VIF {alias.removeprefix(MARK_PREFIX)}"
+        text = (
+            f"{link.name}: belongs to {other}, not to VIF {plan.vif_id}; unplug that one or rename this one"
+        )
+        yield Difference(resource, "mark", plan.mark, alias, Remedy.REFUSE, text)
+    else:
+        text = f"{link.name}: does not carry the mark of VIF {plan.vif_id}"
+        yield Difference(resource, "mark", plan.mark, link.alias, Remedy.MEND, text)
+
+
+def _bridge(bridge: Bridge, plan: Plan, host: Host) -> Iterator[Difference]:
+    link = host.links.get(bridge.name)
+    if link is None:
+        yield _missing(bridge, "bridge", bridge.name)
+        return
+    wrong = list(_wrong_kind(bridge, bridge.name, "bridge", link))
+    yield from wrong
+    if wrong:
+        return
+    yield from _mark(bridge, plan, link)
+    if bridge.ownership is OWNED:
+        for attribute in ("mtu", "disable_ipv6", "arp_ignore", "arp_announce"):
+            yield from _value(
+                bridge, bridge.name, attribute, getattr(bridge, attribute), getattr(link, attribute)
+            )
+    yield from _value(bridge, bridge.name, "up", bridge.up, link.up)
+
+
+def _tap(tap: Tap, plan: Plan, host: Host) -> Iterator[Difference]:
+    link = host.links.get(tap.name)
+    if link is None:
+        yield _missing(tap, "tap", tap.name)
+        return
+    wrong = [*_wrong_kind(tap, tap.name, "tap", link), *_mark(tap, plan, link)]
+    yield from wrong
+    if any(d.remedy is Remedy.REFUSE for d in wrong):
+        return
+    if link.multi_queue is not None and link.multi_queue != tap.multiqueue:
+        queues = ("one queue", "many queues")
+        text = (
+            f"{tap.name}: has {queues[link.multi_queue]}, should have {queues[tap.multiqueue]}"
+            " (cannot be changed while it exists: unplug, then plug)"
+        )
+        yield Difference(tap, "multi_queue", tap.multiqueue, link.multi_queue, Remedy.REFUSE, text)
+    for attribute in ("mtu", "address", "disable_ipv6", "up"):
+        yield from _value(tap, tap.name, attribute, getattr(tap, attribute), getattr(link, attribute))
+
+
+def _vlan(vlan: Vlan, plan: Plan, host: Host) -> Iterator[Difference]:
+    link = host.links.get(vlan.name)
+    if link is None:
+        yield _missing(vlan, f"VLAN device (id {vlan.vlan_id} on {vlan.link})", vlan.name)
+        return
+    wrong = [*_wrong_kind(vlan, vlan.name, "vlan", link)]
+    if not wrong:
+        hint = "another network uses the name: rename or remove that device"
+        parent = host.names.get(link.parent, f"interface {link.parent}")
+        wrong += _value(vlan, vlan.name, "vlan id", vlan.vlan_id, link.vlan_id, Remedy.REFUSE, hint)
+        wrong += _value(vlan, vlan.name, "parent", vlan.link, parent, Remedy.REFUSE, hint)
+    yield from wrong
+    if not wrong:
+        yield from _mark(vlan, plan, link)
+        yield from _value(vlan, vlan.name, "mtu", vlan.mtu, link.mtu)
+        yield from _value(vlan, vlan.name, "up", vlan.up, link.up)
+
+
+def _link(wanted: Link, plan: Plan, host: Host) -> Iterator[Difference]:
+    link = host.links.get(wanted.name)
+    if link is None:
+        if any(isinstance(r, (Bridge, Tap, Vlan)) and r.name == wanted.name for r in plan):
+            return  # that resource says that it is missing, and how it is made
+        if wanted.ownership is EXTERNAL:
+            yield _missing(wanted, wanted.kind or "network device", wanted.name)
+        else:
+            text = f"{wanted.name}: no such network device on this host"
+            yield Difference(wanted, "present", True, False, Remedy.REFUSE, text)
+        return
+    if wanted.kind is not None:
+        wrong = list(_wrong_kind(wanted, wanted.name, wanted.kind, link))
+        yield from wrong
+        if wrong:
+            return
+    remedy = Remedy.WAIT if wanted.ownership is EXTERNAL else Remedy.MEND
+    yield from _value(wanted, wanted.name, "mtu", wanted.mtu, link.mtu, remedy)
+    yield from _value(wanted, wanted.name, "up", wanted.up, link.up, remedy)
+
+
+def _bridge_port(member: BridgePort, plan: Plan, host: Host) -> Iterator[Difference]:
+    port, bridge = host.links.get(member.port), host.links.get(member.bridge)
+    made = {r.name for r in plan if isinstance(r, (Bridge, Tap, Vlan))}
+    if bridge is None and member.bridge not in made:
+        text = f"{member.bridge}: no such bridge on this host, {member.port} cannot be a port of it"
+        yield Difference(member, "master", member.bridge, None, Remedy.REFUSE, text)
+        return
+    actual = host.master_of(port) if port is not None else ""
+    if port is not None and bridge is not None and port.master == bridge.index:
+        return
+    implied = port is None or bridge is None
+    where = f"in {actual}" if actual else "in no bridge"
+    text = f"{member.port}: is {where}, should be in {member.bridge}"
+    remedy = Remedy.MEND
+    if actual and member.ownership is not OWNED:
+        remedy = Remedy.ASK
+        text += (
+            f" (others may use it there: take it out with `ip link set {member.port} nomaster`, or repair)"
+        )
+    yield Difference(member, "master", member.bridge, actual or None, remedy, text, implied)
+
+
+def _address_move(move: AddressMove, plan: Plan, host: Host) -> Iterator[Difference]:
+    if host.configured.get(move.source):
+        text = f"{move.source}: has addresses or routes, they should be on {move.target}"
+        yield Difference(move, "addresses", move.target, move.source, Remedy.MEND, text)
+
+
+def _filter_rules(rules: FilterRules, plan: Plan, host: Host) -> Iterator[Difference]:
+    if host.filters is not None and not host.filters[rules]:
+        text = f"{rules.bridge}: its filter rules are missing or not as they should be"
+        yield Difference(rules, "rules", True, False, Remedy.MEND, text)
+
+
+_COMPARE: dict[type, Callable[..., Iterator[Difference]]] = {
+    Bridge: _bridge,
+    Tap: _tap,
+    Vlan: _vlan,
+    Link: _link,
+    BridgePort: _bridge_port,
+    AddressMove: _address_move,
+    FilterRules: _filter_rules,
+}

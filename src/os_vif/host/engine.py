@@ -1,0 +1,346 @@
+"""The engine: makes plans true, compares them with the host, takes them away; for one VIF or a thousand alike.
+
+observe -> compare -> steps -> one privileged call -> observe again. PlannedPlugin and the face call it. A job that
+fails is rolled back alone and reported as its exception; the other jobs of the same pass are not its business.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from oslo_log import log as logging
+
+from os_vif import exception
+from os_vif.host import changes, diff, steps
+from os_vif.host.netlink import LinkMonitor, route_socket
+from os_vif.host.observe import Host, observe
+from os_vif.host.plan import OWNED, SHARED, BridgePort, FilterRules, Plan, Resource
+
+LOG = logging.getLogger(__name__)
+
+Runner = Callable[[dict[str, object]], Mapping[str, object]]
+"""Runs a pass (os_vif.host.executor.execute) where there are privileges for it."""
+
+Outcome = Exception | None
+
+_ATTEMPTS = 4  # another process may change the host between our look and our change
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan and who runs its steps."""
+
+    plan: Plan
+    runner: Runner
+
+
+def apply(jobs: Sequence[Job], *, force: bool = False) -> list[Outcome]:
+    """Make the plans true. Returns, for each job in order, None or why it failed.
+
+    Objects that are right are not touched. force: also change shared objects that differ (what `repair` is for).
+    """
+    outcomes = _conflicts(jobs)
+    todo = [i for i, outcome in enumerate(outcomes) if outcome is None]
+    for attempt in range(_ATTEMPTS):
+        last = attempt == _ATTEMPTS - 1
+        todo = _apply_once(jobs, todo, outcomes, force=force, last=last)
+        if not todo:
+            break
+    return outcomes
+
+
+def check(jobs: Sequence[Job]) -> list[list[diff.Difference]]:
+    """What differs from each plan, object by object; an empty list is a VIF that is plugged as planned."""
+    host = _observe_all(jobs)
+    return [[d for d in diff.compare(job.plan, host) if not d.implied] for job in jobs]
+
+
+def remove(jobs: Sequence[Job], *, shared: bool = False) -> list[Outcome]:
+    """Take away what the VIFs own. Returns, for each job in order, None or why something of it is left.
+
+    shared: also take away shared objects that os-vif made, once nobody uses them any more.
+    """
+    outcomes: list[Outcome] = [None] * len(jobs)
+    for group in _by_runner(jobs, range(len(jobs))):
+        host = observe((jobs[i].plan for i in group), route_socket())
+        run = _Run(jobs[group[0]].runner)
+        for i in group:
+            run.vif_scope(i, jobs[i].plan, changes.to_remove(jobs[i].plan, host, run.next_scope))
+        for i, error in run.execute().items():
+            outcomes[i] = error
+        if shared:
+            failure = _remove_shared([jobs[i] for i in group])
+            for i in group:
+                outcomes[i] = outcomes[i] or failure
+    return outcomes
+
+
+def wait_ready(job: Job, timeout: float) -> None:
+    """Return as soon as the host is as planned; timeout: seconds.
+
+    :raises os_vif.exception.NotReady: with what still differs
+    """
+    deadline = time.monotonic() + timeout
+    with LinkMonitor() as monitor:  # subscribed before the first look: no change can be missed
+        while True:
+            found = check([job])[0]
+            if not found:
+                return
+            left = deadline - time.monotonic()
+            if left <= 0:
+                reasons = [str(d) for d in found]
+                raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons="; ".join(reasons))
+            monitor.wait(left)
+
+
+def _observe_all(jobs: Sequence[Job]) -> Host:
+    """A snapshot with the filter rules, which take privileges to read."""
+    host = observe((job.plan for job in jobs), route_socket())
+    filters: dict[FilterRules, bool] = {}
+    for group in _by_runner(jobs, range(len(jobs))):
+        rules = list(dict.fromkeys(r for i in group for r in jobs[i].plan if isinstance(r, FilterRules)))
+        if rules:
+            reads = [steps.ReadFilter(scope=n, rules=r) for n, r in enumerate(rules)]
+            outcome = call(jobs[group[0]].runner, reads, {n: [n] for n in range(len(rules))}, ())
+            for error in outcome.errors.values():
+                raise error
+            filters.update({r: bool(outcome.answers[n]) for n, r in enumerate(rules)})
+    return Host(links=host.links, names=host.names, configured=host.configured, filters=filters)
+
+
+def _remove_shared(jobs: Sequence[Job]) -> Outcome:
+    """Take away the shared objects of these plans that os-vif made and nobody uses."""
+    plans = [job.plan for job in jobs]
+    socket = route_socket()
+    host = observe(plans, socket)
+    uplinks = {r.port for plan in plans for r in plan if isinstance(r, BridgePort) and r.ownership is SHARED}
+    used = {host.names.get(link.master, "") for link in socket.all_links() if link.name not in uplinks}
+    todo = changes.to_remove_shared(plans, host, used, scope=0)
+    if not todo:
+        return None
+    names = {" ".join(r.key) for plan in plans for r in plan if r.ownership is SHARED}
+    return call(jobs[0].runner, todo, {0: [0]}, names).errors.get(0)
+
+
+# --- apply ---------------------------------------------------------------------------------------------------------
+
+
+def _apply_once(
+    jobs: Sequence[Job], todo: Sequence[int], outcomes: list[Outcome], *, force: bool, last: bool
+) -> list[int]:
+    """One pass over the jobs `todo`; fills `outcomes`, returns the jobs that are worth another pass."""
+    again: list[int] = []
+    for group in _by_runner(jobs, todo):
+        host = observe((jobs[i].plan for i in group), route_socket())
+        run = _Run(jobs[group[0]].runner)
+        for i in group:
+            error = _add_job(run, i, jobs[i].plan, host, force=force)
+            if error is not None:
+                outcomes[i] = error
+        changed = run.vifs()
+        failed = run.execute()
+        for i, error in failed.items():
+            if isinstance(error, _Stale) and not last:
+                again.append(i)
+            else:
+                outcomes[i] = error.failure if isinstance(error, _Stale) else error
+        done = [i for i in changed if i not in failed]
+        again += _verify(jobs, done, host, outcomes, last=last)
+    return again
+
+
+def _add_job(run: _Run, index: int, plan: Plan, host: Host, *, force: bool) -> Outcome:
+    found = diff.compare(plan, host)
+    for difference in found:
+        refused = difference.remedy is diff.Remedy.REFUSE
+        if refused or (difference.remedy is diff.Remedy.ASK and not force):
+            return _refusal(plan, difference)
+    by_resource: dict[Resource, list[diff.Difference]] = {}
+    for difference in found:
+        by_resource.setdefault(difference.resource, []).append(difference)
+    own: list[steps.Step] = []
+    needs: list[int] = []
+    for resource in plan:
+        differences = by_resource.get(resource, [])
+        if resource.ownership is OWNED:
+            own += changes.to_make(resource, differences, plan, host, run.next_scope)
+        elif resource.ownership is SHARED:
+            needs += run.shared_scope(resource, differences, plan, host)
+    run.vif_scope(index, plan, own, needs)
+    return None
+
+
+def _verify(
+    jobs: Sequence[Job], done: Sequence[int], before: Host, outcomes: list[Outcome], *, last: bool
+) -> list[int]:
+    """Look again: plugged is what is seen to be plugged. Returns the jobs to try again."""
+    if not done:
+        return []
+    host = observe((jobs[i].plan for i in done), route_socket())
+    again = []
+    for i in done:
+        left = [d for d in diff.compare(jobs[i].plan, host) if d.remedy is not diff.Remedy.WAIT]
+        if left and not last:
+            again.append(i)
+        elif left:
+            words = "; ".join(str(d) for d in left)
+            outcomes[i] = exception.NotVerified(vif=jobs[i].plan.vif_id, differences=words)
+            _drop_new(jobs[i], before)
+    return again
+
+
+def _drop_new(job: Job, before: Host) -> None:
+    """Take away what was made for a VIF whose plug could not be verified."""
+    new = [
+        r for r in job.plan if r.ownership is OWNED and r.key[0] == "link" and r.key[1] not in before.links
+    ]
+    for error in remove([Job(Plan(job.plan.vif_id, tuple(new)), job.runner)]):
+        if error is not None:
+            LOG.error("VIF %s: could not roll back an unverified plug: %s", job.plan.vif_id, error)
+
+
+def _refusal(plan: Plan, difference: diff.Difference) -> Exception:
+    name, text = difference.object, difference.message
+    if difference.attribute == "mark":
+        return exception.NameCollision(text, name=name, vif=plan.vif_id, other=difference.actual)
+    if difference.attribute == "kind":
+        return exception.WrongKind(text, object=name, found=difference.actual, expected=difference.expected)
+    if difference.attribute == "present" or difference.actual is None:
+        return exception.ResourceMissing(text, object=name)
+    return exception.HostConflict(text, object=name, reason=text)
+
+
+def _conflicts(jobs: Sequence[Job]) -> list[Outcome]:
+    """Two VIFs that want one object to be two things: both are told, neither is plugged."""
+    outcomes: list[Outcome] = [None] * len(jobs)
+    seen: dict[tuple[str, str], tuple[int, Resource]] = {}
+    for i, job in enumerate(jobs):
+        for resource in job.plan:
+            j, first = seen.setdefault(resource.key, (i, resource))
+            ours, theirs = job.plan.vif_id, jobs[j].plan.vif_id
+            if j == i or (first == resource and (resource.ownership is not OWNED or ours == theirs)):
+                continue
+            key = " ".join(resource.key)
+            reason = (
+                "an owned object has one owner"
+                if first == resource
+                else f"one wants {_words(first, resource)}, the other {_words(resource, first)}"
+            )
+            error = exception.PlanConflict(key=key, first=theirs, second=ours, reason=reason)
+            outcomes[i] = outcomes[i] or error
+            outcomes[j] = outcomes[j] or error
+    return outcomes
+
+
+def _words(resource: Resource, other: Resource) -> str:
+    """The attributes in which a resource differs from another."""
+    if type(resource) is not type(other):
+        return type(resource).__name__
+    names = [n for n in resource.__dataclass_fields__ if getattr(resource, n) != getattr(other, n)]
+    return ", ".join(f"{n} {getattr(resource, n)}" for n in names)
+
+
+# --- one privileged call -----------------------------------------------------------------------------------------
+
+
+class _Stale(Exception):
+    """The host changed between our look and our change: worth another pass, and what to say if that fails too."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@dataclass(slots=True)
+class _Run:
+    """Collects the steps of many VIFs, those of shared objects once and first, and has them run in one call."""
+
+    runner: Runner
+    next_scope: int = 0
+    _shared: dict[Resource, int] = field(default_factory=dict)
+    _shared_steps: list[steps.Step] = field(default_factory=list)
+    _steps: list[steps.Step] = field(default_factory=list)
+    _vifs: dict[int, int] = field(default_factory=dict)
+    _dependents: dict[int, list[int]] = field(default_factory=dict)
+    _locks: set[str] = field(default_factory=set)
+
+    def shared_scope(
+        self, resource: Resource, found: Sequence[diff.Difference], plan: Plan, host: Host
+    ) -> list[int]:
+        """The scope of a shared object, if there is anything to do about it; its steps are added once."""
+        scope = self._shared.get(resource)
+        if scope is None:
+            # numbered from below: VIFs and shared objects can be added in any order
+            scope = self._shared[resource] = -1 - len(self._shared)
+            made = changes.to_make(resource, found, plan, host, scope)
+            if made:
+                self._shared_steps += made
+                self._dependents[scope] = []
+                self._locks.add(" ".join(resource.key))
+        return [scope] if scope in self._dependents else []
+
+    def vif_scope(self, index: int, plan: Plan, own: Sequence[steps.Step], needs: Iterable[int] = ()) -> None:
+        """Add the steps of the VIF `index`, made for scope `next_scope`, and the shared scopes it needs."""
+        scopes = list(needs)
+        if not own and not scopes:
+            return
+        self._vifs[index] = scope = self.next_scope
+        self._dependents[scope] = [scope]
+        for shared in scopes:
+            self._dependents[shared].append(scope)
+        self._steps += own
+        self._locks.add(plan.vif_id)
+        self.next_scope += 1
+
+    def vifs(self) -> list[int]:
+        """The VIFs for which there is something to do."""
+        return list(self._vifs)
+
+    def execute(self) -> dict[int, Exception]:
+        """Run what was collected; returns the VIFs that failed, rolled back, and why."""
+        todo = changes.merge(self._shared_steps + self._steps)
+        if not todo:
+            return {}
+        outcome = call(self.runner, todo, self._dependents, self._locks)
+        by_scope = {scope: index for index, scope in self._vifs.items()}
+        return {by_scope[s]: e for s, e in outcome.errors.items() if s in by_scope}
+
+
+@dataclass(frozen=True, slots=True)
+class PassOutcome:
+    """What a privileged call had to say: errors and answers by scope."""
+
+    errors: Mapping[int, Exception]
+    answers: Mapping[int, object]
+
+
+def call(
+    runner: Runner,
+    todo: Sequence[steps.Step],
+    dependents: Mapping[int, Sequence[int]],
+    lock_names: Iterable[str],
+) -> PassOutcome:
+    """Hand steps to the privileged side and make exceptions of what it reports."""
+    request: dict[str, object] = {
+        "steps": steps.to_wire(todo),
+        "dependents": [[scope, list(others)] for scope, others in dependents.items()],
+        "locks": sorted(lock_names),
+    }
+    reply = runner(request)
+    errors: dict[int, Exception] = {}
+    for scope, step, name, reason, stale in reply["errors"]:  # type: ignore[attr-defined]
+        failure = exception.StepFailed(step=step, object=name, reason=reason)
+        errors[scope] = _Stale(failure) if stale else failure
+    for sentence in reply["leftovers"]:  # type: ignore[attr-defined]
+        LOG.error("Roll-back: %s", sentence)
+    answers = {scope: value for scope, value in reply["answers"]}  # type: ignore[attr-defined]  # noqa: C416
+    return PassOutcome(errors, answers)
+
+
+def _by_runner(jobs: Sequence[Job], indices: Iterable[int]) -> list[list[int]]:
+    groups: dict[Runner, list[int]] = {}
+    for i in indices:
+        groups.setdefault(jobs[i].runner, []).append(i)
+    return list(groups.values())

@@ -1,0 +1,256 @@
+"""The plan: what must be on the host while a VIF is plugged, as data.
+
+A plugin turns a VIF into a Plan and does nothing else; the engine (os_vif.host.engine) makes a plan true,
+compares it with the host, or takes it away. Third-party plugins build their plans from the same classes.
+
+Every resource says what its object on the host is called (its key), how it should be, and whose it is:
+
+OWNED     exists for this VIF alone; carries the VIF's mark; an unplug removes it.
+SHARED    other VIFs or the operator use it too; made if it is missing, never changed where it differs unless
+          `repair` asks for it, never removed by an unplug.
+EXTERNAL  somebody else makes it (the operator, a hypervisor, an agent); only looked at.
+
+Sizes are in bytes, times in hundredths of a second as the kernel's bridge code has them.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+
+MARK_PREFIX = "os-vif:"
+SHARED_MARK = MARK_PREFIX + "shared"
+LINK_NAME_MAX = 15  # IFNAMSIZ - 1, uapi/linux/if.h
+
+_MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\Z")
+
+
+class Ownership(enum.StrEnum):
+    """Whose an object on the host is; see the module's docstring."""
+
+    OWNED = "owned"
+    SHARED = "shared"
+    EXTERNAL = "external"
+
+
+OWNED, SHARED, EXTERNAL = Ownership.OWNED, Ownership.SHARED, Ownership.EXTERNAL
+
+
+def link_name_fault(name: object) -> str | None:
+    """Why the kernel would refuse `name` as a link's name, or None if it would take it.
+
+    The rule is dev_valid_name() of the kernel: 1 to 15 bytes, not "." or "..", no "/", ":" or white space.
+    """
+    if not isinstance(name, str) or not name:
+        return "a link's name must be a non-empty string"
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "the name cannot be encoded as UTF-8"
+    if size > LINK_NAME_MAX:
+        return f"{name!r} is {size} bytes long, the kernel takes at most {LINK_NAME_MAX}"
+    if name in (".", "..", "all", "default"):
+        return f"{name!r} is reserved"  # "all" and "default" are directories of /proc/sys/net/*/conf
+    if any(c in "/:" or c.isspace() or not c.isprintable() for c in name):
+        return f"{name!r} contains '/', ':', white space or a control character"
+    if name.startswith("-") or "%" in name:
+        return f"{name!r} starts with '-' or contains '%', which tools and the kernel's name patterns misread"
+    return None
+
+
+class _Checked:
+    """Checks the fields every resource shares, so that a broken plan is refused where it is made."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            _check_field(type(self).__name__, f.name, getattr(self, f.name))
+
+
+_LINK_NAME_FIELDS = frozenset({"name", "link", "port", "bridge", "source", "target"})
+
+
+def _check_field(resource: str, name: str, value: object) -> None:
+    fault: str | None = None
+    if name in _LINK_NAME_FIELDS:
+        fault = link_name_fault(value)
+    elif name == "mtu" and value is not None:
+        if not isinstance(value, int) or isinstance(value, bool) or not 68 <= value <= 65535:
+            fault = f"{value!r} is not a size in bytes from 68 to 65535"
+    elif name == "address" and value is not None:
+        if not isinstance(value, str) or not _MAC.match(value):
+            fault = f"{value!r} is not a MAC address of six lower-case hexadecimal pairs"
+    elif name == "vlan_id" and (not isinstance(value, int) or not 1 <= value <= 4094):
+        fault = f"{value!r} is not a VLAN id from 1 to 4094"
+    if fault:
+        raise ValueError(f"{resource}.{name}: {fault}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge(_Checked):
+    """A Linux bridge.
+
+    On a shared bridge that exists the settings (all but `up`) are left as they are and are not compared:
+    they say how the bridge is made, and an operator may have made it otherwise.
+    """
+
+    name: str
+    ownership: Ownership = OWNED
+    mtu: int | None = None
+    forward_delay: int = 0
+    stp: bool = False
+    multicast_snooping: bool = False
+    ageing_time: int | None = None
+    disable_ipv6: bool | None = None
+    arp_ignore: int | None = None
+    arp_announce: int | None = None
+    up: bool = True
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("link", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap(_Checked):
+    """A persistent tap device, there before the hypervisor opens it."""
+
+    name: str
+    ownership: Ownership = OWNED
+    mtu: int | None = None
+    address: str | None = None
+    multiqueue: bool = False
+    disable_ipv6: bool | None = True
+    up: bool = True
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("link", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vlan(_Checked):
+    """An 802.1Q device with id `vlan_id` on top of `link`."""
+
+    name: str
+    link: str
+    vlan_id: int
+    ownership: Ownership = OWNED
+    mtu: int | None = None
+    up: bool = True
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("link", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link(_Checked):
+    """Attributes a VIF needs of a link that os-vif does not make: a NIC, or a bridge somebody provides.
+
+    A missing SHARED one makes a plug fail with an error that names it; an EXTERNAL one is only reported by
+    `check` and waited for by `wait_ready`. `mtu` and `up` are set where they differ, since the VIF's network
+    asks for them; None leaves them alone.
+    """
+
+    name: str
+    ownership: Ownership = SHARED
+    kind: str | None = None
+    mtu: int | None = None
+    up: bool | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("attributes", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgePort(_Checked):
+    """`port` is a port of the Linux bridge `bridge`."""
+
+    port: str
+    bridge: str
+    ownership: Ownership = OWNED
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("bridge-port", self.port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressMove(_Checked):
+    """The layer-3 configuration of `source` (addresses of global scope, routes) is on `target` instead."""
+
+    source: str
+    target: str
+    ownership: Ownership = SHARED
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("addresses", self.source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterRules(_Checked):
+    """What may be forwarded from and to `bridge`; see os_vif.host.filters for the rules themselves.
+
+    gateway: whether the bridge may forward at all; forward_interfaces: to which interfaces ("all": any);
+    prefix: first part of the names of the iptables chains, at most 16 characters.
+    """
+
+    bridge: str
+    gateway: bool
+    prefix: str
+    forward_interfaces: tuple[str, ...] = ("all",)
+    drop_action: str = "DROP"
+    ipv6: bool = False
+    top_regex: str = ""
+    bottom_regex: str = ""
+    ownership: Ownership = SHARED
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("filter", self.bridge)
+
+
+Resource = Bridge | Tap | Vlan | Link | BridgePort | AddressMove | FilterRules
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All a VIF needs on this host, in the order in which it is made.
+
+    vif_id: the VIF's id (a UUID as text), which is what its owned objects are marked with.
+    """
+
+    vif_id: str
+    resources: tuple[Resource, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.vif_id or len(self.vif_id.encode()) > 200 or not self.vif_id.isprintable():
+            raise ValueError(f"Plan.vif_id: {self.vif_id!r} must be 1 to 200 printable characters")
+        seen: dict[tuple[str, str], Resource] = {}
+        for resource in self.resources:
+            if seen.setdefault(resource.key, resource) != resource:
+                raise ValueError(f"Plan: two different resources for {' '.join(resource.key)}")
+
+    @property
+    def mark(self) -> str:
+        """The ifalias of every link this VIF owns."""
+        return MARK_PREFIX + self.vif_id
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self.resources)
+
+    def links(self) -> tuple[str, ...]:
+        """Names of all links the plan speaks of, each once."""
+        names: dict[str, None] = {}
+        for resource in self.resources:
+            for attribute in ("name", "link", "port", "bridge", "source", "target"):
+                name = getattr(resource, attribute, None)
+                if name is not None:
+                    names[name] = None
+        return tuple(names)

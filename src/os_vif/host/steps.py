@@ -1,0 +1,271 @@
+"""Steps: what the engine asks its privileged side to do, as data that can cross a process boundary.
+
+The engine (no privileges) makes steps from differences; the executor (os_vif.host.executor, with privileges)
+checks and runs them. A step can express nothing but the resources of a plan: `from_wire` refuses the rest, so a
+caller that got hold of the channel gains no more than the plan's vocabulary.
+
+A scope is what is rolled back together: the objects of one VIF, or a group of shared objects.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from os_vif.host import plan as _plan
+
+Wire = list[object]
+"""A step as lists, strings, numbers and None: [class name, {field: value}]."""
+
+ADD, TUNE, SET, DELETE = range(4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One change, in the rollback scope `scope` (an index into the pass's scopes)."""
+
+    phase: ClassVar[int] = SET
+    scope: int
+
+    def __str__(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddBridge(Step):
+    """Create a bridge, down."""
+
+    phase: ClassVar[int] = ADD
+    name: str
+    mtu: int | None = None
+    forward_delay: int = 0
+    stp: bool = False
+    multicast_snooping: bool = False
+    ageing_time: int | None = None
+
+    def __str__(self) -> str:
+        return f"create bridge {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTap(Step):
+    """Create a persistent tap, down."""
+
+    phase: ClassVar[int] = ADD
+    name: str
+    multiqueue: bool = False
+
+    def __str__(self) -> str:
+        return f"create tap {self.name}{' with many queues' if self.multiqueue else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddVlan(Step):
+    """Create an 802.1Q device, down."""
+
+    phase: ClassVar[int] = ADD
+    name: str
+    link: str
+    vlan_id: int
+    mtu: int | None = None
+
+    def __str__(self) -> str:
+        return f"create VLAN device {self.name}, id {self.vlan_id} on {self.link}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisableIPv6(Step):
+    """Write /proc/sys/net/ipv6/conf/<name>/disable_ipv6; before: what it was, None if the link was not there."""
+
+    phase: ClassVar[int] = TUNE
+    name: str
+    value: bool
+    before: bool | None = None
+
+    def __str__(self) -> str:
+        return f"turn IPv6 {'off' if self.value else 'on'} on {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLink(Step):
+    """Set the given attributes of an existing link; None leaves one alone.
+
+    master: name of the bridge the link becomes a port of, "" to take it out of the one it is in.
+    before: the same attributes as they were, as (name, value) pairs, for the rollback.
+    """
+
+    name: str
+    mtu: int | None = None
+    address: str | None = None
+    alias: str | None = None
+    master: str | None = None
+    arp_ignore: int | None = None
+    arp_announce: int | None = None
+    up: bool | None = None
+    before: tuple[tuple[str, int | str | bool], ...] = ()
+
+    def __str__(self) -> str:
+        words = []
+        for attribute in ("mtu", "address", "alias", "arp_ignore", "arp_announce"):
+            value = getattr(self, attribute)
+            if value is not None:
+                words.append(f"{attribute} {value}")
+        if self.master is not None:
+            words.append(f"master {self.master}" if self.master else "nomaster")
+        if self.up is not None:
+            words.append("up" if self.up else "down")
+        return f"set {', '.join(words)} on {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveAddresses(Step):
+    """Move the layer-3 configuration of link `source` to link `target`."""
+
+    source: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"move addresses and routes from {self.source} to {self.target}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyFilter(Step):
+    """Make the filter rules of a bridge be there."""
+
+    rules: _plan.FilterRules
+
+    def __str__(self) -> str:
+        return f"place the filter rules of {self.rules.bridge}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFilter(Step):
+    """Look whether the filter rules of a bridge are there; answered in the outcome's `answers`."""
+
+    rules: _plan.FilterRules
+
+    def __str__(self) -> str:
+        return f"read the filter rules of {self.rules.bridge}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFilter(Step):
+    """Take the filter rules of a bridge away."""
+
+    rules: _plan.FilterRules
+
+    def __str__(self) -> str:
+        return f"remove the filter rules of {self.rules.bridge}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteLink(Step):
+    """Delete a link, if it is still of that kind and carries that mark (or, `adopt`, none)."""
+
+    phase: ClassVar[int] = DELETE
+    name: str
+    kind: str
+    mark: str
+    adopt: bool = False
+
+    def __str__(self) -> str:
+        return f"delete {self.name}"
+
+
+_STEPS: dict[str, type[Step]] = {
+    cls.__name__: cls
+    for cls in (
+        AddBridge,
+        AddTap,
+        AddVlan,
+        DisableIPv6,
+        SetLink,
+        MoveAddresses,
+        ApplyFilter,
+        ReadFilter,
+        RemoveFilter,
+        DeleteLink,
+    )
+}
+_FIELDS = {cls: tuple(f.name for f in dataclasses.fields(cls)) for cls in _STEPS.values()}
+_LINK_KINDS = frozenset({"bridge", "tun", "vlan"})
+
+
+def to_wire(steps: Iterable[Step]) -> list[Wire]:
+    """The steps as plain data for the privileged side."""
+    wire: list[Wire] = []
+    for step in steps:
+        values = [getattr(step, name) for name in _FIELDS[type(step)]]
+        if isinstance(step, (ApplyFilter, ReadFilter, RemoveFilter)):
+            rules = dataclasses.asdict(step.rules)
+            rules["ownership"] = str(rules["ownership"])
+            values[-1] = rules
+        wire.append([type(step).__name__, *values])
+    return wire
+
+
+def from_wire(wire: Sequence[Sequence[object]]) -> list[Step]:
+    """Build and check steps that came from outside; ValueError names the first thing that is not a step."""
+    steps = []
+    for entry in wire:
+        name, *values = entry
+        cls = _STEPS.get(str(name))
+        if cls is None or len(values) != len(_FIELDS[cls]):
+            raise ValueError(f"not a step: {entry!r}")
+        kwargs: dict[str, object] = dict(zip(_FIELDS[cls], values, strict=True))
+        _check(cls, kwargs)
+        steps.append(cls(**kwargs))  # type: ignore[arg-type]  # _check made sure of the types
+    return steps
+
+
+def _check(cls: type[Step], kwargs: dict[str, object]) -> None:
+    for field, value in kwargs.items():
+        if field in ("name", "link", "source", "target"):
+            fault = _plan.link_name_fault(value)
+            if fault:
+                raise ValueError(f"{cls.__name__}.{field}: {fault}")
+        elif field == "master":
+            if value not in (None, "") and _plan.link_name_fault(value):
+                raise ValueError(f"{cls.__name__}.master: {_plan.link_name_fault(value)}")
+        elif field == "alias":
+            # the one alias a step may set is a mark: what others wrote there is put back by `before` only
+            if value is not None and not str(value).startswith(_plan.MARK_PREFIX):
+                raise ValueError(f"{cls.__name__}.alias: {value!r} is not a mark of this project")
+        elif field == "kind":
+            if value not in _LINK_KINDS:
+                raise ValueError(f"{cls.__name__}.kind: {value!r} is not a kind os-vif deletes")
+        elif field == "mark":
+            if not isinstance(value, str) or not value.startswith(_plan.MARK_PREFIX):
+                raise ValueError(f"{cls.__name__}.mark: {value!r} is not a mark of this project")
+        elif field == "before" and cls is SetLink:
+            kwargs[field] = _before(value)
+        elif field == "rules":
+            kwargs[field] = _rules(value)
+        elif not isinstance(value, (int, str, bool, type(None))):
+            raise ValueError(f"{cls.__name__}.{field}: {value!r} is not plain data")
+
+
+_SETTABLE = frozenset({"mtu", "address", "alias", "master", "arp_ignore", "arp_announce", "up"})
+
+
+def _before(value: object) -> tuple[tuple[str, int | str | bool], ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"SetLink.before: {value!r} is not a list of pairs")
+    for pair in value:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] not in _SETTABLE:
+            raise ValueError(f"SetLink.before: {pair!r} is not an attribute and its value")
+    return tuple((str(attribute), setting) for attribute, setting in value)
+
+
+def _rules(value: object) -> _plan.FilterRules:
+    if not isinstance(value, dict):
+        raise ValueError(f"rules: {value!r} is not a mapping")
+    fields = dict(value)
+    fields["forward_interfaces"] = tuple(fields.get("forward_interfaces", ()))
+    fields["ownership"] = _plan.Ownership(fields.get("ownership", _plan.SHARED))
+    try:
+        return _plan.FilterRules(**fields)
+    except TypeError as error:
+        raise ValueError(f"rules: {error}") from error

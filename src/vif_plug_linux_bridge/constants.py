@@ -1,0 +1,3 @@
+"""Constants of the linux_bridge plugin that other projects import."""
+
+PLUGIN_NAME = "linux_bridge"
