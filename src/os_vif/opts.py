@@ -1,4 +1,4 @@
-"""The options of all plugins, for `oslo-config-generator --namespace os_vif` and for services that list options.
+"""The options of all plugins, for `oslo-config-generator --namespace os_vif` and services that list options.
 
 Importing this module calls `os_vif.initialize()`: which options there are depends on the plugins installed.
 """

@@ -1,4 +1,4 @@
-"""The noop plugin: for VIFs that something else connects, such as a vhost-user switch that is set up by itself.
+"""The noop plugin: for VIFs that something else connects, such as a vhost-user switch set up by itself.
 
 Nova sends it VIFVHostUser, and VIFHostDevice for ports that a remote (SmartNIC) Open vSwitch connects. It
 takes whatever it is sent.

@@ -1,9 +1,8 @@
 """Objects to JSON and back, for whoever talks to a peer that may be older, newer or wrong.
 
 `from_json` and `from_primitive` are the way in for data from outside the process. oslo's own
-`obj_from_primitive` trusts its input: it fails with KeyErrors, and turns the string "false" into True. Here every
-value must have the JSON type its field writes, and whatever is wrong is an InvalidObject that names the
-place.
+`obj_from_primitive` trusts its input: it fails with KeyErrors, and turns the string "false" into True. Here
+every value must have the JSON type its field writes, and whatever is wrong is an InvalidObject that names it.
 """
 
 import json
@@ -19,7 +18,7 @@ from os_vif import exception
 from os_vif.objects import base
 
 _PREFIX = base.VersionedObject.OBJ_SERIAL_NAMESPACE
-_VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){1,2}")
+_VERSION = re.compile(r"[1-9][0-9]{0,5}(\.(0|[1-9][0-9]{0,5})){1,2}")
 
 
 def from_json(text: str | bytes, *, tolerant: bool = False) -> base.VersionedObject:
@@ -45,8 +44,7 @@ def from_primitive(primitive: Mapping[str, object], *, tolerant: bool = False) -
 
     :raises InvalidObject: the input is malformed; the message says where
     :raises oslo_versionedobjects.exception.IncompatibleObjectVersion: an object, at any depth, is of a newer
-    version
-        than this side's (with `tolerant`: of another major version)
+        version than this side's (with `tolerant`: of another major version)
     """
     base.register_all()
     name = primitive.get(f"{_PREFIX}.name") if isinstance(primitive, Mapping) else None
@@ -59,8 +57,7 @@ def to_json(
 ) -> str:
     """Return `obj` as JSON without change lists and with sorted keys, so that equal objects give equal text.
 
-    :param target_version: an older version of the class to write instead of its own, for a peer that reads no
-    newer
+    :param target_version: an older version of the class to write instead of its own, for an older peer
     :param indent: spaces per level; None for one line
     :raises oslo_versionedobjects.exception.InvalidTargetVersion: `target_version` is newer than `obj`
     """
@@ -221,8 +218,8 @@ def _version(
     if major == own_major and tolerant:
         return known.VERSION
     raise ovo_exception.IncompatibleObjectVersion(
-        message=f"{path}: version {version} of {known.obj_name()} is not supported, this side has {known.VERSION}. "
-        "Upgrade this side, or have the peer write an older version (target_version).",
+        message=f"{path}: version {version} of {known.obj_name()} is not supported, "
+        f"this side has {known.VERSION}. Upgrade this side, or have the peer write an older target_version.",
         objname=known.obj_name(),
         objver=version,
         supported=known.VERSION,
@@ -230,7 +227,7 @@ def _version(
 
 
 def _has_unknown_class(primitive: object) -> bool:
-    """Say whether this is an object (or a list with one) whose class a newer peer has and this side has not."""
+    """Say whether this is an object, or a list with one, whose class only a newer peer has."""
     if isinstance(primitive, list | tuple):
         return any(_has_unknown_class(item) for item in primitive if not isinstance(item, list | tuple))
     if not isinstance(primitive, Mapping):
