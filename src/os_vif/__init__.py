@@ -13,16 +13,17 @@ knows how; the functions here find the plugin and have it done:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from oslo_log import log as logging
-from stevedore import extension
+from os_vif import exception
 
-from os_vif import exception, objects
-
+# Importing os_vif stays cheap, for `os-vif --help` and shell completion: what the functions need (the objects with
+# oslo.versionedobjects, stevedore, the engine) is imported when they are called.
 if TYPE_CHECKING:
+    from stevedore import extension
+
     from os_vif.host.diff import Difference
     from os_vif.host.engine import Job
     from os_vif.host.plan import Plan
@@ -57,7 +58,11 @@ def initialize(reset: bool = False) -> None:
 
     :param reset: load the plugins again, even if they are loaded already
     """
-    global _EXT_MANAGER  # noqa: PLW0603  # the contract's name; None means "not initialized"
+    from stevedore import extension
+
+    from os_vif import objects
+
+    global _EXT_MANAGER
     if _EXT_MANAGER is None:
         objects.register_all()
     elif not reset:
@@ -122,6 +127,8 @@ def host_info(permitted_vif_type_names: list[str] | None = None) -> HostInfo:
 
     :param permitted_vif_type_names: names of VIF classes; all others are left out, as are plugins left with none
     """
+    from os_vif import objects
+
     manager = _manager()
     plugins = [manager[name].obj for name in sorted(manager.names())]
     info = objects.host_info.HostInfo(plugin_info=[p.describe() for p in plugins if p is not None])
@@ -274,6 +281,8 @@ def _plugin(vif: VIFBase) -> PluginBase:
 
 def _unimportable(manager: extension.ExtensionManager[Any]) -> dict[str, str]:
     """Plugins that are installed but could not be imported, and why; stevedore has logged them and gone on."""
+    from importlib import metadata
+
     causes = {}
     for entry_point in metadata.entry_points(group="os_vif"):
         if entry_point.name not in manager.names():

@@ -1,8 +1,8 @@
 """From differences to steps: what has to be done, in which order, and how it would be undone.
 
 Pure functions between `compare` and the privileged executor. Creating comes first, then what must be set before a
-link is up (IPv6 off), then the attributes in the order of the plan, so that the executor can send each of these as one
-batch for any number of VIFs.
+link is up (IPv6 off), then the attributes in the order of the plan, so that the executor can send each of these as
+one batch for any number of VIFs.
 """
 
 from __future__ import annotations

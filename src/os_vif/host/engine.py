@@ -6,11 +6,10 @@ fails is rolled back alone and reported as its exception; the other jobs of the 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from oslo_log import log as logging
 
 from os_vif import exception
 from os_vif.host import changes, diff, steps
@@ -142,10 +141,10 @@ def _apply_once(
         changed = run.vifs()
         failed = run.execute()
         for i, error in failed.items():
-            if isinstance(error, _Stale) and not last:
+            if isinstance(error, _StaleError) and not last:
                 again.append(i)
             else:
-                outcomes[i] = error.failure if isinstance(error, _Stale) else error
+                outcomes[i] = error.failure if isinstance(error, _StaleError) else error
         done = [i for i in changed if i not in failed]
         again += _verify(jobs, done, host, outcomes, last=last)
     return again
@@ -245,7 +244,7 @@ def _words(resource: Resource, other: Resource) -> str:
 # --- one privileged call -----------------------------------------------------------------------------------------
 
 
-class _Stale(Exception):
+class _StaleError(Exception):
     """The host changed between our look and our change: worth another pass, and what to say if that fails too."""
 
     def __init__(self, failure: Exception) -> None:
@@ -332,7 +331,7 @@ def call(
     errors: dict[int, Exception] = {}
     for scope, step, name, reason, stale in reply["errors"]:  # type: ignore[attr-defined]
         failure = exception.StepFailed(step=step, object=name, reason=reason)
-        errors[scope] = _Stale(failure) if stale else failure
+        errors[scope] = _StaleError(failure) if stale else failure
     for sentence in reply["leftovers"]:  # type: ignore[attr-defined]
         LOG.error("Roll-back: %s", sentence)
     answers = {scope: value for scope, value in reply["answers"]}  # type: ignore[attr-defined]  # noqa: C416

@@ -252,7 +252,7 @@ _SETTABLE = frozenset({"mtu", "address", "alias", "master", "arp_ignore", "arp_a
 
 def _before(value: object) -> tuple[tuple[str, int | str | bool], ...]:
     if not isinstance(value, (list, tuple)):
-        raise ValueError(f"SetLink.before: {value!r} is not a list of pairs")
+        raise ValueError(f"SetLink.before: {value!r} is not a list of pairs")  # noqa: TRY004  # bad data, not a bug
     for pair in value:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] not in _SETTABLE:
             raise ValueError(f"SetLink.before: {pair!r} is not an attribute and its value")
@@ -261,7 +261,7 @@ def _before(value: object) -> tuple[tuple[str, int | str | bool], ...]:
 
 def _rules(value: object) -> _plan.FilterRules:
     if not isinstance(value, dict):
-        raise ValueError(f"rules: {value!r} is not a mapping")
+        raise ValueError(f"rules: {value!r} is not a mapping")  # noqa: TRY004  # bad data, not a bug
     fields = dict(value)
     fields["forward_interfaces"] = tuple(fields.get("forward_interfaces", ()))
     fields["ownership"] = _plan.Ownership(fields.get("ownership", _plan.SHARED))
