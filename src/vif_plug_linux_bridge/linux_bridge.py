@@ -7,7 +7,8 @@ the VIF's port profile says so.
 
 from __future__ import annotations
 
-import inspect
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,10 @@ class LinuxBridgePlugin(PlannedPlugin):
             deprecated_group="DEFAULT",
         ),
     )
+
+    def __init__(self, config: cfg.ConfigOpts.GroupAttr) -> None:
+        super().__init__(config)
+        self._program = _program_name()
 
     def describe(self) -> objects.host_info.HostPluginInfo:
         """VIFBridge, with or without a profile."""
@@ -205,7 +210,7 @@ class LinuxBridgePlugin(PlannedPlugin):
         return FilterRules(
             bridge=bridge,
             gateway=gateway,
-            prefix=_program_name()[:_PREFIX_MAX],
+            prefix=self._program,
             forward_interfaces=tuple(self.config.forward_bridge_interface),
             drop_action=self.config.iptables_drop_action,
             ipv6=self.config.use_ipv6,
@@ -283,5 +288,9 @@ def _tap_address(vif: objects.vif.VIFBridge) -> str | None:
 
 
 def _program_name() -> str:
-    """Base name of the program's own script, which the names of iptables chains begin with."""
-    return Path(inspect.stack()[-1].filename).name
+    """Base name of the program's own script, which the names of iptables chains begin with: nova-compute."""
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+    name = re.sub(r"[^\w.-]", "", Path(frame.f_code.co_filename).name, flags=re.ASCII)
+    return name[:_PREFIX_MAX] or constants.PLUGIN_NAME
