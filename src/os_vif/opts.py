@@ -13,14 +13,17 @@ __all__ = ["list_plugins_opts"]
 
 os_vif.initialize()
 
-_PLUGINS = [
-    (extension.name, extension.obj) for extension in sorted(os_vif._EXT_MANAGER, key=lambda e: e.name)
-]
+# A plugin whose load() failed has no instance, and its options cannot be used.
+_PLUGINS = sorted(
+    (extension.name, list(extension.obj.CONFIG_OPTS))
+    for extension in os_vif._EXT_MANAGER or ()
+    if extension.obj is not None
+)
 
 
 def list_plugins_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return one (group name, options) pair for each plugin, sorted, also for plugins with no options.
 
-    The options are copies: oslo's generator writes to them.
+    The options are copies, so that a caller who edits a help text or a default changes no plugin.
     """
-    return [(f"os_vif_{name}", copy.deepcopy(list(plugin.CONFIG_OPTS))) for name, plugin in _PLUGINS]
+    return [(f"os_vif_{name}", copy.deepcopy(options)) for name, options in _PLUGINS]
