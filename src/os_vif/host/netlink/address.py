@@ -33,7 +33,7 @@ class Address:
 
     ``scope`` is the kernel's number (0 global, 253 link, 254 host), ``flags`` the IFA_F_ bits, ``peer`` the
     far end of a point-to-point address. ``attributes`` are the attributes as the kernel sent them, lifetimes
-    included.
+    included; when the address is added again, the flags and the header come from the fields here.
     """
 
     index: int

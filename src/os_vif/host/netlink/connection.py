@@ -82,8 +82,8 @@ class RouteSocket:
         """The links that have these names or altnames, by the name asked for. Names that no link has are
         left out.
         """
-        # Never a dump, however many names: measured, a dump costs as much as asking for three links of four
-        # by name, and how many links there are is not known beforehand.
+        # Never by a dump: measured, that pays only when six in ten of all links are asked for, and how many there
+        # are is not known beforehand.
         wanted = list(dict.fromkeys(names))
         found: dict[str, Link] = {}
         for start in range(0, len(wanted), LINKS_PER_SEND):

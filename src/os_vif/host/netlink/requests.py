@@ -14,7 +14,7 @@ from __future__ import annotations
 import socket
 
 from os_vif.host.netlink import wire
-from os_vif.host.netlink.address import IFA_LABEL, IFADDRMSG, RTA_OIF, RTMSG, Address, Route
+from os_vif.host.netlink.address import IFA_FLAGS, IFA_LABEL, IFADDRMSG, RTA_OIF, RTMSG, Address, Route
 from os_vif.host.netlink.link import (
     IFF_PROMISC,
     IFF_UP,
@@ -296,13 +296,13 @@ def _altname(name: str, altname: str) -> bytes:
 
 
 def _address(address: Address, index: int) -> bytes:
-    """The attributes as read, but a label that is only the name of the old link: the kernel fills in the new
-    one.
+    """The attributes as read, but the flags, which the caller may have changed, and a label that is only the
+    name of the old link: the kernel fills in the new one.
     """
     header = IFADDRMSG.pack(address.family, address.prefix_length, address.flags & 0xFF, address.scope, index)
-    if address.label is not None and ":" not in address.label:
-        return header + _without(address.attributes, frozenset({IFA_LABEL}))
-    return header + address.attributes
+    own_label = address.label is not None and ":" in address.label
+    dropped = frozenset({IFA_FLAGS}) if own_label else frozenset({IFA_FLAGS, IFA_LABEL})
+    return header + _without(address.attributes, dropped) + wire.u32(IFA_FLAGS, address.flags)
 
 
 def _route(route: Route, oif: int) -> bytes:

@@ -78,7 +78,7 @@ def encode(value: str) -> bytes:
 
 
 def walk(payload: bytes, start: int, end: int | None = None) -> Iterator[tuple[int, int, int]]:
-    """(type without its flag bits, offset of the value, its length) of the attributes in payload[start:end]."""
+    """(type without flag bits, offset of the value, its length) of the attributes in payload[start:end]."""
     stop = len(payload) if end is None else end
     while start + ATTRIBUTE_SIZE <= stop:
         length, kind = ATTRIBUTE.unpack_from(payload, start)

@@ -1,0 +1,3 @@
+from tests.netns import netns
+
+__all__ = ["netns"]
