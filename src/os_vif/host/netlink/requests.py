@@ -61,7 +61,8 @@ def new_bridge(
     group: int | None = None,
     up: bool = False,
 ) -> Message:
-    """``ip link add NAME type bridge``. ``forward_delay`` and ``ageing_time`` in 1/100 s, ``mtu`` in bytes.
+    """``ip link add NAME type bridge``. ``forward_delay`` and ``ageing_time`` in 1/100 s (the kernel rounds
+    down to its own tick), ``mtu`` in bytes.
 
     None leaves a setting to the kernel (forward delay 15 s, ageing 300 s, no STP, snooping on).
     """
