@@ -21,6 +21,7 @@ from pathlib import Path
 from demo import guests, image
 
 EXIT_MISSING = 3
+TUN = Path("/dev/net/tun")
 
 # Program -> the Debian package that has it.
 PROGRAMS: Mapping[str, str] = {
@@ -52,6 +53,8 @@ def prepare() -> image.GuestImage:
     packages = sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)})
     if packages:
         install(packages)
+    if not os.access(TUN, os.R_OK | os.W_OK):
+        raise PrepareError(f"{TUN} cannot be opened; as root: chmod 666 {TUN}")
     found = image.find()
     if found is None:
         found = build()
