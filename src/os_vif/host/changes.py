@@ -35,7 +35,10 @@ def to_make(resource: Resource, found: Differences, plan: Plan, host: Host, scop
 
 
 def merge(made: Iterable[steps.Step]) -> list[steps.Step]:
-    """Join the settings of one link that stand side by side into one step, which is one message to the kernel."""
+    """Join the settings of one link that stand side by side into one step, which is one message to the kernel.
+
+    Only those of one scope: what is rolled back apart stays apart.
+    """
     merged: list[steps.Step] = []
     last: dict[str, int] = {}
     for step in made:
@@ -45,20 +48,19 @@ def merge(made: Iterable[steps.Step]) -> list[steps.Step]:
             merged.append(step)
             continue
         at = last.get(step.name)
-        if at is None:
+        before = merged[at] if at is not None else None
+        if at is not None and isinstance(before, steps.SetLink) and before.scope == step.scope:
+            merged[at] = _joined(before, step)
+        else:
             last[step.name] = len(merged)
             merged.append(step)
-        else:
-            merged[at] = _joined(merged[at], step)
     return merged
 
 
 _ATTRIBUTES = ("mtu", "address", "alias", "master", "arp_ignore", "arp_announce", "up")
 
 
-def _joined(first: steps.Step, second: steps.SetLink) -> steps.Step:
-    if not isinstance(first, steps.SetLink) or first.scope != second.scope:
-        raise TypeError("only settings of one scope are joined")
+def _joined(first: steps.SetLink, second: steps.SetLink) -> steps.SetLink:
     values = {}
     for attribute in _ATTRIBUTES:
         value = getattr(second, attribute)
