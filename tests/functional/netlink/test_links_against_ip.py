@@ -1,6 +1,7 @@
 """What the client reads is what ``ip -d -j link`` shows, and what it sets ``ip`` sees."""
 
 import errno
+import os
 import time
 from collections.abc import Iterator
 
@@ -314,9 +315,9 @@ def test_new_vlan_live(route: RouteSocket) -> None:
 
 
 def test_a_tap_is_made_as_ip_makes_it(route: RouteSocket) -> None:
-    create_tap("tap0", multiqueue=True, owner=107, group=36)
+    create_tap("tap0", multiqueue=True, owner=os.getuid(), group=os.getgid())
     create_tap("tap1")
-    ip("tuntap", "add", "tap2", "mode", "tap", "multi_queue", "user", "107", "group", "36")
+    ip("tuntap", "add", "tap2", "mode", "tap", "multi_queue", "user", os.getuid(), "group", os.getgid())
     by_us, by_ip = (shown(name)["linkinfo"] for name in ("tap0", "tap2"))
     assert by_us == by_ip
     assert_same_as_ip(route)

@@ -95,6 +95,8 @@ def test_what_would_hit_too_much_is_refused() -> None:
         requests.delete_link(0)
     with pytest.raises(ValueError, match="index"):
         requests.set_link("eth0", new_name="eth1")
+    with pytest.raises(ValueError, match="zero byte"):
+        requests.delete_link("br0\0x")
     with pytest.raises(ValueError, match="255 bytes"):
         requests.set_link("eth0", alias="x" * 256)
 

@@ -6,14 +6,13 @@ Opening a socket costs more than most questions. This cache is the package's onl
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 
 from os_vif.host.netlink.connection import RouteSocket, current_namespace
 
 # Namespaces whose sockets stay open; more than one only in tests and in an agent that serves several.
 KEPT = 4
 
-_sockets: OrderedDict[tuple[int, str], RouteSocket] = OrderedDict()
+_sockets: dict[tuple[int, str], RouteSocket] = {}
 
 
 def route_socket() -> RouteSocket:

@@ -65,6 +65,8 @@ def u32(kind: int, value: int) -> bytes:
 
 
 def text(kind: int, value: str) -> bytes:
+    if "\0" in value:
+        raise ValueError(f"the kernel would read {value!r} only up to its zero byte")
     return attribute(kind, encode(value) + b"\0")
 
 
