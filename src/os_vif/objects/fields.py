@@ -4,7 +4,7 @@ The class names of the enumerations and the order of their values are part of th
 may change without a new version of every object that uses them.
 """
 
-import netaddr  # type: ignore[import-untyped]  # netaddr publishes no type information
+import netaddr
 from oslo_versionedobjects import fields
 
 

@@ -2,7 +2,7 @@
 
 # ruff: noqa: RUF012  # oslo declares fields and relationships as plain dictionaries of the class
 
-import netaddr  # type: ignore[import-untyped]  # netaddr publishes no type information
+import netaddr
 from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 

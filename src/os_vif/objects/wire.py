@@ -132,7 +132,8 @@ def _value(
     obj: base.VersionedObject, name: str, field: ovo_fields.Field[object], value: object, path: str
 ) -> object:
     """Return the value of a field that holds no objects."""
-    if isinstance(field, ovo_fields.UUIDField):
+    # an interface_id, by contrast, is whatever the network's controller calls its port
+    if isinstance(field, ovo_fields.UUIDField) and name in ("id", "uuid"):
         _check_uuid(value, path)
     try:
         hydrated = field.coerce(obj, name, field.from_primitive(obj, name, value))

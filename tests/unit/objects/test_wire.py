@@ -111,7 +111,6 @@ def _data(primitive: Primitive, path: str = "") -> Primitive:
         ),
         ("network.subnets.objects[0]", "dns", "8.8.8.8", "VIFOpenVSwitch.network.subnets.objects[0].dns"),
         ("network.subnets.objects[0]", "dns", [134744072], "VIFOpenVSwitch.network.subnets.objects[0].dns"),
-        ("port_profile", "interface_id", "tap0", "VIFOpenVSwitch.port_profile.interface_id"),
     ],
 )
 @pytest.mark.parametrize("tolerant", [False, True])
