@@ -39,7 +39,13 @@ OPERATOR = (
     "nft add rule inet operator input tcp dport 23 drop",
 )
 
-HOST_STATE = ("ip -d -j link", "ip -j address", "ip -j route show table all", "nft --stateless list ruleset")
+# Commands that show the state of a host, and what they list.
+HOST_STATE = {
+    "ip -d -j link": "links",
+    "ip -j address": "links with addresses",
+    "ip -j route show table all": "routes",
+    "nft -j --stateless list ruleset": "tables, chains and rules",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def tell() -> int:
     # The os-vif of this interpreter's installation comes first, under the name a user types.
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{prepare.PATH}"
     with tempfile.TemporaryDirectory(prefix="os-vif-demo-") as directory:
         story = Story(Path(directory))
         try:
@@ -108,8 +114,9 @@ def play(story: Story) -> None:
     one, two = (Guest(card.guest, [card.nic]) for card in CARDS)
 
     with story.step("A host with something on it that is none of os-vif's business") as step:
-        # /sys shows the links of the namespace it was mounted in.
+        # /sys shows the links of the namespace it was mounted in; in /run os-vif keeps its lock files.
         step.run("mount", "-t", "sysfs", "sysfs", "/sys")
+        step.run("mount", "-t", "tmpfs", "tmpfs", "/run")
         for command in OPERATOR:
             step.run(*shlex.split(command))
         before = host_state()
@@ -170,10 +177,9 @@ def play(story: Story) -> None:
         after = host_state()
         if after != before:
             raise NotAsSaidError("\n".join(["the host is not as it was:", *difference(before, after)]))
-        step.say("the same, before and after, in every detail:")
-        for command, text in before.items():
+        for command, listed in HOST_STATE.items():
             step.typed(command)
-            step.say(f"{len(text)} characters")
+            step.say(f"{entries(after[command])} {listed}, each as it was before os-vif came")
 
     story.end("All as said.")
 
@@ -213,6 +219,12 @@ def host_state() -> dict[str, str]:
     """What HOST_STATE's commands print."""
     quiet = Step(Path("/"))
     return {command: quiet.run(*command.split()) for command in HOST_STATE}
+
+
+def entries(listing: str) -> int:
+    """How many objects a listing of HOST_STATE has; nft adds one about itself and wraps all in an object."""
+    listed = json.loads(listing)
+    return len(listed["nftables"]) - 1 if isinstance(listed, dict) else len(listed)
 
 
 def difference(before: dict[str, str], after: dict[str, str]) -> list[str]:

@@ -22,6 +22,8 @@ from demo import guests, image
 
 EXIT_MISSING = 3
 TUN = Path("/dev/net/tun")
+# Debian keeps `nft` where an ordinary user's PATH does not look.
+PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 # Program -> the Debian package that has it.
 PROGRAMS: Mapping[str, str] = {
@@ -50,9 +52,10 @@ def prepare() -> image.GuestImage:
 
     Raises PrepareError.
     """
-    packages = sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)})
-    if packages:
+    if packages := missing():
         install(packages)
+        if still := missing():
+            raise PrepareError(f"installed, and yet their programs are not there: {', '.join(still)}")
     if not os.access(TUN, os.R_OK | os.W_OK):
         raise PrepareError(f"{TUN} cannot be opened; as root: chmod 666 {TUN}")
     found = image.find()
@@ -63,6 +66,11 @@ def prepare() -> image.GuestImage:
             accelerator = guests.accelerator(found)
             say(f"using {accelerator.name}: {accelerator.reason}")
     return found
+
+
+def missing() -> list[str]:
+    """The packages whose programs are not there."""
+    return sorted({package for program, package in PROGRAMS.items() if not shutil.which(program, path=PATH)})
 
 
 def install(packages: list[str]) -> None:
