@@ -1,0 +1,144 @@
+"""Disturbing the engine at a chosen point: a kernel operation that fails, or the death of the process.
+
+Operations are counted from 1 in the order in which they happen: netlink requests, the making of a tap, writes
+to /proc/sys, changes of filter rules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from os_vif.host import filters, netlink
+from os_vif.host.netlink import Message, NetlinkError, RouteSocket
+
+
+@dataclass
+class Operations:
+    """What happened, in words; `fired` says whether the chosen operation came."""
+
+    names: list[str] = field(default_factory=list)
+    fired: bool = False
+
+
+@contextlib.contextmanager
+def failing(at: int, error: int, *, carried_out: bool = False) -> Iterator[Operations]:
+    """Operation number `at` (0: none) fails with `error` (an errno); `carried_out`: though the kernel did it."""
+    seen = Operations()
+
+    def reached(name: str) -> bool:
+        seen.names.append(name)
+        hit = len(seen.names) == at
+        seen.fired = seen.fired or hit
+        return hit
+
+    execute, create_tap, write = RouteSocket.execute, netlink.create_tap, Path.write_text
+
+    def failing_execute(self: RouteSocket, messages: Sequence[Message]) -> list[NetlinkError | None]:
+        results: list[NetlinkError | None] = []
+        for message in messages:
+            hit = reached(message.what)
+            if not hit or carried_out:
+                results += execute(self, [message])
+            if hit:
+                results[len(results) - carried_out :] = [NetlinkError(error, message.what, "injected")]
+        return results
+
+    def failing_tap(name: str, **options: Any) -> None:
+        if reached(f"create tap {name}"):
+            raise NetlinkError(error, f"create tap {name}", "injected")
+        create_tap(name, **options)
+
+    def failing_write(self: Path, data: str, *args: Any, **options: Any) -> int:
+        if self.is_relative_to("/proc/sys") and reached(f"write {self}"):
+            raise OSError(error, os.strerror(error), str(self))
+        return write(self, data, *args, **options)
+
+    with _patched(failing_execute, failing_tap, failing_write, reached, lambda: OSError(error, "injected")):
+        yield seen
+
+
+def killed_at(at: int, act: Callable[[], object]) -> bool:
+    """Run `act` in a child process that dies by SIGKILL just before operation `at`; False if it got to its end.
+
+    What one send() carries is one operation: a process cannot die in the middle of it. An exception of `act` in
+    the child is an AssertionError here.
+    """
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with _killing(at):
+                act()
+            status = 0
+        finally:
+            os._exit(status)
+    _, ended = os.waitpid(child, 0)
+    if os.WIFSIGNALED(ended):
+        assert os.WTERMSIG(ended) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(ended) == 0, "the child failed before it was to be killed"
+    return False
+
+
+@contextlib.contextmanager
+def _killing(at: int) -> Iterator[None]:
+    count = 0
+
+    def reached(_name: str = "") -> bool:
+        nonlocal count
+        count += 1
+        if count == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+    create_tap, write, send = netlink.create_tap, Path.write_text, RouteSocket._execute_chunk
+
+    def tap(name: str, **options: Any) -> None:
+        reached()
+        create_tap(name, **options)
+
+    def write_text(self: Path, data: str, *args: Any, **options: Any) -> int:
+        if self.is_relative_to("/proc/sys"):
+            reached()
+        return write(self, data, *args, **options)
+
+    def execute_chunk(self: RouteSocket, messages: Sequence[Message]) -> list[NetlinkError | None]:
+        reached()
+        return send(self, messages)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RouteSocket, "_execute_chunk", execute_chunk)
+        with _patched(None, tap, write_text, reached, OSError):
+            yield
+
+
+@contextlib.contextmanager
+def _patched(
+    execute: Any, tap: Any, write: Any, reached: Callable[[str], bool], error: Callable[[], Exception]
+) -> Iterator[None]:
+    apply, remove = filters.apply, filters.remove
+
+    def counted(change: Any, word: str) -> Any:
+        def changed(rules: Any) -> Any:
+            if reached(f"{word} filter rules"):
+                raise error()
+            return change(rules)
+
+        return changed
+
+    with pytest.MonkeyPatch.context() as patch:
+        if execute is not None:
+            patch.setattr(RouteSocket, "execute", execute)
+        patch.setattr(netlink, "create_tap", tap)
+        patch.setattr(Path, "write_text", write)
+        patch.setattr(filters, "apply", counted(apply, "apply"))
+        patch.setattr(filters, "remove", counted(remove, "remove"))
+        yield
