@@ -103,7 +103,9 @@ def modules_in_order(wanted: Iterable[str], root: Path) -> Iterator[tuple[str, b
     A package has no modules.dep (depmod makes it at installation), so the dependencies are read from the
     modules themselves. Modules compiled into the kernel are left out.
     """
-    tree = next(root.glob("**/lib/modules/*"))
+    tree = next(root.glob("**/lib/modules/*"), None)
+    if tree is None:
+        raise LookupError("the kernel package has no modules")
     files = {path.name.split(".")[0].replace("-", "_"): path for path in tree.glob("kernel/**/*.ko*")}
     builtin = {Path(line).stem.replace("-", "_") for line in (tree / "modules.builtin").read_text().split()}
     done: set[str] = set()
