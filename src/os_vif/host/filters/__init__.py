@@ -29,15 +29,13 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
+from os_vif.host import locks
 from os_vif.host.filters.iptables import Iptables, installed
 from os_vif.host.filters.nftables import Nftables
 from os_vif.host.filters.rules import BridgeRules, FilterError, RuleFields, Undo, forward_rules
 
 __all__ = ["BridgeRules", "FilterError", "RuleFields", "Undo", "apply", "describe", "present", "remove"]
-
-_LOCK = Path("/run/os-vif/filters.lock")
 
 
 def present(rules: RuleFields) -> bool:
@@ -118,12 +116,15 @@ def _iptables_in_use(nftables: Nftables | None, rules: Sequence[BridgeRules]) ->
 
 @contextlib.contextmanager
 def _locked() -> Iterator[None]:
-    """One writer at a time on this host, process or thread; the kernel releases the lock of one that dies."""
+    """One writer of rules at a time, process or thread; the kernel releases the lock of one that dies.
+
+    Not a lock of locks.held(): the executor holds some of those while it calls us, and all bridges share a chain.
+    """
     try:
-        _LOCK.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        path = os.path.join(locks._directory(), "filters.lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise FilterError(what=f"lock file {_LOCK}", err=str(error)) from error
+        raise FilterError(what="lock of the filter rules", err=str(error)) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -129,8 +129,11 @@ def changes(before: Chains, after: Chains) -> list[str]:
     """
     made = [f"-N {name}" for name in after if name not in before and name not in BUILTIN]
     gone = [name for name in before if name not in after and name not in BUILTIN]
+    edited = [name for name in dict.fromkeys((*before, *after)) if name not in gone]
     edits = [
-        line for name in after for line in _edits(name, before.get(name, Chain()).rules, after[name].rules)
+        line
+        for name in edited
+        for line in _edits(name, before.get(name, Chain()).rules, after.get(name, Chain()).rules)
     ]
     return [*made, *edits, *(f"-F {name}" for name in gone), *(f"-X {name}" for name in gone)]
 
