@@ -23,7 +23,6 @@ _IFA_F_NOT_OURS = (
 _RT_TABLE_LOCAL = 255
 _RTPROT_KERNEL = 2
 _RTN_LOCAL, _RTN_BROADCAST, _RTN_ANYCAST, _RTN_MULTICAST = 2, 3, 4, 5
-_NLM_F_CREATE, _NLM_F_REPLACE = 0x400, 0x100
 
 
 def configured(socket: RouteSocket, index: int) -> bool:
@@ -123,12 +122,9 @@ class _Move:
         """The kernel's own routes came with the addresses; the others change their link in one step."""
         if route.protocol == _RTPROT_KERNEL:
             return
-        self._request(_over(route, self._target))
-        self._log.append(lambda: self._request(_over(route, self._source)))
-
-
-def _over(route: Route, index: int) -> Message:
-    return replace(requests.add_route(route, index), flags=_NLM_F_CREATE | _NLM_F_REPLACE)
+        self._request(requests.replace_route(route, self._source, self._target))
+        moved = requests.replace_route(route, self._source, self._source)
+        self._log.append(lambda: self._request(moved))
 
 
 def _addresses(socket: RouteSocket, index: int) -> list[Address]:
@@ -145,7 +141,8 @@ def _routes(socket: RouteSocket, index: int) -> list[Route]:
     return [
         r
         for r in socket.routes(oif=index)
-        if r.table != _RT_TABLE_LOCAL
+        if index in r.links
+        and r.table != _RT_TABLE_LOCAL
         and r.type not in automatic
         and not r.destination.startswith(("fe80::/", "ff00::/"))
     ]

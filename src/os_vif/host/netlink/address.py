@@ -25,6 +25,8 @@ RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY = 1, 4, 5, 6
 RTA_PREFSRC, RTA_MULTIPATH, RTA_TABLE, RTA_VIA = 7, 9, 15, 18
 RTM_F_CLONED = 0x200
 RT_SCOPE_UNIVERSE = 0
+# rtnexthop, one for each next hop in RTA_MULTIPATH: length with its attributes, flags, weight less one, link.
+RTNEXTHOP = struct.Struct("=HBBi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,24 @@ class Route:
     multipath: bool
     header: bytes
     attributes: bytes
+
+    @property
+    def links(self) -> frozenset[int]:
+        """Indices of all links the route goes over."""
+        if not self.multipath:
+            return frozenset({self.oif})
+        return frozenset(RTNEXTHOP.unpack_from(self.attributes, at)[3] for at in next_hops(self.attributes))
+
+
+def next_hops(attributes: bytes) -> list[int]:
+    """Where the rtnexthop structures lie in the attributes of a route with several next hops."""
+    offsets: list[int] = []
+    for kind, start, length in wire.walk(attributes, 0):
+        offset = start
+        while kind == RTA_MULTIPATH and offset + RTNEXTHOP.size <= start + length:
+            offsets.append(offset)
+            offset += max(RTNEXTHOP.unpack_from(attributes, offset)[0] + 3 & -4, RTNEXTHOP.size)
+    return offsets
 
 
 def parse_address(payload: bytes) -> Address:

@@ -14,7 +14,17 @@ from __future__ import annotations
 import socket
 
 from os_vif.host.netlink import wire
-from os_vif.host.netlink.address import IFA_FLAGS, IFA_LABEL, IFADDRMSG, RTA_OIF, RTMSG, Address, Route
+from os_vif.host.netlink.address import (
+    IFA_FLAGS,
+    IFA_LABEL,
+    IFADDRMSG,
+    RTA_OIF,
+    RTMSG,
+    RTNEXTHOP,
+    Address,
+    Route,
+    next_hops,
+)
 from os_vif.host.netlink.link import (
     IFF_PROMISC,
     IFF_UP,
@@ -222,6 +232,17 @@ def add_route(route: Route, oif: int) -> Message:
     return Message(wire.RTM_NEWROUTE, NEW, _route(route, oif), what)
 
 
+def replace_route(route: Route, source: int, target: int) -> Message:
+    """Have a route, as it was read, go over link ``target`` where it went over ``source``, in one step and with
+    all its attributes; the other next hops of a route with several stay.
+    """
+    what = f"move route {_via(route)} from link {source} to link {target}"
+    payload = _route(route, target)
+    if route.multipath:
+        payload = payload[: RTMSG.size] + _redirected(payload[RTMSG.size :], source, target)
+    return Message(wire.RTM_NEWROUTE, wire.NLM_F_CREATE | wire.NLM_F_REPLACE, payload, what)
+
+
 def delete_route(route: Route) -> Message:
     """Delete a route as it was read."""
     what = f"delete route {_via(route)} over link {route.oif}"
@@ -317,6 +338,15 @@ def _route(route: Route, oif: int) -> bytes:
         return header + _without(route.attributes, frozenset({RTA_CACHEINFO}))
     attributes = _without(route.attributes, frozenset({RTA_CACHEINFO, RTA_NH_ID, RTA_OIF}))
     return header + attributes + wire.u32(RTA_OIF, oif)
+
+
+def _redirected(attributes: bytes, source: int, target: int) -> bytes:
+    changed = bytearray(attributes)
+    for offset in next_hops(attributes):
+        size, flags, weight, index = RTNEXTHOP.unpack_from(attributes, offset)
+        index = target if index == source else index
+        RTNEXTHOP.pack_into(changed, offset, size, flags & RTNH_F_ONLINK, weight, index)
+    return bytes(changed)
 
 
 def _without(attributes: bytes, kinds: frozenset[int]) -> bytes:
