@@ -31,7 +31,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from os_vif.host import locks
-from os_vif.host.filters.iptables import Iptables, installed
+from os_vif.host.filters.iptables import installed, used
 from os_vif.host.filters.nftables import Nftables
 from os_vif.host.filters.rules import BridgeRules, FilterError, RuleFields, Undo, forward_rules
 
@@ -47,8 +47,8 @@ def present(rules: RuleFields) -> bool:
     nftables = Nftables.find()
     if nftables is not None and nftables.holds(checked):
         return True
-    used = _iptables_in_use(nftables, checked)
-    return bool(used) and all(variant.holds(checked) for variant in used)
+    variants = used(nftables, _families(checked))
+    return bool(variants) and all(variant.holds(checked) for variant in variants)
 
 
 def apply(rules: Sequence[RuleFields]) -> Undo:
@@ -62,14 +62,14 @@ def apply(rules: Sequence[RuleFields]) -> Undo:
         return lambda: None
     with _locked(), ExitStack() as undo:
         nftables = Nftables.find()
-        used = _iptables_in_use(nftables, checked)
-        if nftables is None and not used:
-            used = installed(nftables)[:1]
-            if not used:
+        variants = used(nftables, _families(checked))
+        if nftables is None and not variants:
+            variants = installed(nftables)[:1]
+            if not variants:
                 err = "neither libnftables.so.1 nor iptables-save is here; install libnftables1 or iptables"
                 raise FilterError(what="filter rules of bridges", err=err)
-        if used:
-            for variant in used:
+        if variants:
+            for variant in variants:
                 undo.callback(variant.put(checked))
             if nftables is not None:
                 undo.callback(nftables.drop([r.bridge for r in checked]))
@@ -109,9 +109,8 @@ def describe(rules: RuleFields) -> list[str]:
     ]
 
 
-def _iptables_in_use(nftables: Nftables | None, rules: Sequence[BridgeRules]) -> list[Iptables]:
-    families = [4, 6] if any(r.ipv6 for r in rules) else [4]
-    return [variant for variant in installed(nftables) if variant.in_use(families)]
+def _families(rules: Sequence[BridgeRules]) -> list[int]:
+    return [4, 6] if any(r.ipv6 for r in rules) else [4]
 
 
 @contextlib.contextmanager

@@ -52,7 +52,8 @@ class Iptables:
 
     def in_use(self, families: Sequence[int]) -> bool:
         """Whether the filter table of one of these families (4, 6) decides anything."""
-        return any(self._may_exist(family) and tables.in_use(self._state(family)) for family in families)
+        exists = [family for family in families if _may_exist(self.nftables, family, legacy=self.legacy)]
+        return any(tables.in_use(self._state(family)) for family in exists)
 
     def holds(self, rules: Sequence[BridgeRules]) -> bool:
         """Whether the rules of all these bridges are there, complete and in order."""
@@ -72,7 +73,7 @@ class Iptables:
         """Remove the rules of these bridges in both families, and our chains with the last bridge."""
         with ExitStack() as undo:
             for family in (4, 6):
-                if self._may_exist(family) and self._program(family, "save") is not None:
+                if _may_exist(self.nftables, family, legacy=self.legacy) and self._program(family, "save"):
                     undo.callback(self._edit(family, rules, partial(tables.without_bridges, unwanted=rules)))
             return undo.pop_all().close
 
@@ -129,19 +130,6 @@ class Iptables:
         real = self.nftables.filter_chains(_nft_family(family))
         return {name: chain for name, chain in chains.items() if name not in BUILTIN or name in real}
 
-    def _may_exist(self, family: int) -> bool:
-        """Whether there can be a filter table at all: looked up in 0.1 ms, where a program takes several.
-
-        iptables-legacy-save also makes the table it looks for, which this avoids.
-        """
-        if self.legacy:
-            names = Path(f"/proc/thread-self/net/ip{'' if family == 4 else '6'}_tables_names")
-            try:
-                return "filter" in names.read_text().split()
-            except OSError:  # no such module in the kernel
-                return False
-        return self.nftables is None or bool(self.nftables.filter_chains(_nft_family(family)))
-
     def _program(self, family: int, action: str) -> str | None:
         directory, name = os.path.split(self.save)
         name = name.removesuffix("save") + action
@@ -194,6 +182,30 @@ def installed(nftables: Nftables | None) -> list[Iptables]:
             legacy = "nft" not in os.path.basename(os.path.realpath(save))
             found.setdefault(legacy, Iptables(legacy, save, nftables))
     return list(found.values())
+
+
+def used(nftables: Nftables | None, families: Sequence[int]) -> list[Iptables]:
+    """The variants whose filter tables decide something about these families (4, 6) on this host."""
+    # the lookup of programs takes longer than to see that there is no table at all
+    if not any(
+        _may_exist(nftables, family, legacy=legacy) for family in families for legacy in (False, True)
+    ):
+        return []
+    return [variant for variant in installed(nftables) if variant.in_use(families)]
+
+
+def _may_exist(nftables: Nftables | None, family: int, *, legacy: bool) -> bool:
+    """Whether there can be a filter table: looked up in less than 0.1 ms, where a program takes several.
+
+    iptables-legacy-save also makes the table it looks for, which this avoids.
+    """
+    if not legacy:
+        return nftables is None or bool(nftables.filter_chains(_nft_family(family)))
+    names = Path(f"/proc/thread-self/net/ip{'' if family == 4 else '6'}_tables_names")
+    try:
+        return "filter" in names.read_text().split()
+    except OSError:  # no such module in the kernel
+        return False
 
 
 def _by_family(rules: Sequence[BridgeRules]) -> list[tuple[int, list[BridgeRules]]]:
