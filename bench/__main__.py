@@ -1,0 +1,64 @@
+"""`python -m bench [--quick] [--write] [SCENARIO ...]`, run by `make bench`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+
+from bench.model import Outcome
+from bench.peers import CACHE, CHECKOUT
+from bench.report import machine, report, write_into
+from bench.run import run_host_scenario, run_start_scenario
+from bench.scenarios import host_scenarios, start_scenarios, targets
+
+
+def main() -> int:
+    """0 when every contestant did its work (a missed target is reported, not an error), 1 otherwise."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="os-vif beside its peers and the floor"
+    )
+    parser.add_argument("--quick", action="store_true", help="few rounds, smaller hosts: under a minute")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="only these; default: all")
+    arguments = parser.parse_args()
+    hosts, starts = host_scenarios(quick=arguments.quick), start_scenarios(quick=arguments.quick)
+    known = [scenario.name for scenario in [*hosts, *starts]]
+    unknown = set(arguments.scenarios) - set(known)
+    if unknown:
+        parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
+    if os.geteuid() != 0:
+        parser.error("network namespaces and privsep daemons need root: run it as root")
+    wanted = set(arguments.scenarios) or set(known)
+    outcomes: list[Outcome] = []
+    begin = time.monotonic()
+    for scenario in hosts:
+        if scenario.name in wanted:
+            outcomes.append(told(scenario.title, run_host_scenario(scenario)))
+    for start in starts:
+        if start.name in wanted:
+            outcomes.append(told(start.title, run_start_scenario(start)))
+    text = report(outcomes, targets())
+    print(f"\n{text}\n\n{time.monotonic() - begin:.0f} s in all")
+    results = {
+        "machine": machine(),
+        "quick": arguments.quick,
+        "outcomes": [asdict(outcome) for outcome in outcomes],
+    }
+    (CACHE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    if arguments.write:
+        write_into(CHECKOUT / "docs" / "performance.md", text)
+    return 1 if any(outcome.failures for outcome in outcomes) else 0
+
+
+def told(title: str, outcome: Outcome) -> Outcome:
+    failed = f", failed: {', '.join(outcome.failures)}" if outcome.failures else ""
+    print(f"{title}: done{failed}", flush=True)
+    return outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The interpreters of the peers: one environment for each os-vif release, made once under .cache/bench/."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+CACHE = CHECKOUT / ".cache" / "bench"
+
+
+def interpreter(peer: str | None) -> Path:
+    """The Python of this release, of this checkout for None. Installs it with pip the first time."""
+    if peer is None:
+        return Path(sys.executable)
+    home = CACHE / "peers" / f"os-vif-{peer}"
+    done = home / "installed"
+    if not done.exists():
+        print(f"installing os-vif {peer} for comparison ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+        pip = [home / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
+        subprocess.run([*pip, f"os-vif=={peer}"], check=True)
+        done.touch()
+    return home / "bin" / "python"
+
+
+def beside(python: Path, program: str) -> Path:
+    """A script of the same environment."""
+    return python.parent / program

@@ -1,0 +1,121 @@
+"""Tables of what was measured, for the terminal and for docs/performance.md: Markdown that reads well as it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.model import Outcome, Target
+from bench.stats import Spread, ratios, spread
+
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+BASES = ("netlink", "os-vif 4.3.0", "import + initialize(), os-vif 5.3.0", "python -c pass")
+
+
+def report(outcomes: Sequence[Outcome], targets: Sequence[Target]) -> str:
+    """All tables, the targets first."""
+    parts = [f"Measured on {machine()}."]
+    verdicts = table(
+        ["target", "measured", "promised", ""],
+        [row for target in targets for row in verdict(target, outcomes)],
+    )
+    if verdicts:
+        parts += ["### Targets", verdicts]
+    for outcome in outcomes:
+        parts += [f"### {outcome.title}", *outcome_tables(outcome)]
+    return "\n\n".join(parts)
+
+
+def machine() -> str:
+    """The machine in general words: no names, no addresses."""
+    release = ".".join(platform.release().split("-")[0].split(".")[:2])
+    return (
+        f"Linux {release}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+
+
+def write_into(document: Path, text: str) -> None:
+    """Replace what stands between the markers."""
+    before, _, rest = document.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def outcome_tables(outcome: Outcome) -> Iterable[str]:
+    rounds = max((len(values) for step in outcome.seconds.values() for values in step.values()), default=0)
+    worked = [name for name in outcome.contestants if name not in outcome.failures]
+    rows = [[step, *(times(outcome.seconds[step].get(name)) for name in worked)] for step in outcome.seconds]
+    yield f"Milliseconds, median of {rounds} rounds (10th to 90th percentile):"
+    yield table(["", *worked], rows)
+    for base in BASES:
+        against = [name for name in worked if name != base and base in worked]
+        rows = [
+            [step, *(factor(contestants.get(name), contestants[base]) for name in against)]
+            for step, contestants in outcome.seconds.items()
+            if base in contestants
+        ]
+        if against and rows:
+            yield f"Times the cost of {base}, round by round:"
+            yield table(["", *against], rows)
+    for name, reason in outcome.failures.items():
+        yield f"**{name} failed**: {reason}"
+
+
+def verdict(target: Target, outcomes: Sequence[Outcome]) -> Iterable[list[str]]:
+    """One row, or none if the scenario was not run at this size."""
+    for outcome in outcomes:
+        if outcome.scenario == target.scenario and target.step in outcome.seconds:
+            title = f"{outcome.title}: {target.step}" if target.step not in ("start",) else ""
+            contestants = outcome.seconds[target.step]
+            mine = contestants.get(target.contestant)
+            if target.against:
+                other = contestants.get(target.against)
+                label = f"{title}; {target.contestant} / {target.against}"
+            elif target.step_against:
+                other = outcome.seconds[target.step_against].get(target.contestant)
+                scale = outcome.units[target.step] / outcome.units[target.step_against]
+                other = other and [value * scale for value in other]
+                label = f"{title}; per VIF, against {target.step_against}"
+            else:
+                other = mine and [1.0] * len(mine)
+                label = f"{title}; {target.contestant}"
+            unit = " s" if not target.against and not target.step_against else ""
+            promised = f"at most {target.limit:g}{unit}"
+            if not mine or not other:
+                yield [label.removeprefix("; "), "-", promised, "not measured"]
+                continue
+            seen = spread(ratios(mine, other))
+            met = "met" if seen.median <= target.limit else "**missed**"
+            yield [label.removeprefix("; "), show(seen) + unit, promised, met]
+
+
+def factor(values: Sequence[float] | None, base: Sequence[float]) -> str:
+    return show(spread(ratios(values, base))) if values else "-"
+
+
+def times(values: Sequence[float] | None) -> str:
+    return show(spread([value * 1000 for value in values])) if values else "-"
+
+
+def show(seen: Spread) -> str:
+    return f"{number(seen.median)} ({number(seen.low)} - {number(seen.high)})"
+
+
+def number(value: float) -> str:
+    """Three significant digits."""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 3
+    return f"{value:.{digits}f}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with columns of even width; empty when there are no rows."""
+    if not rows:
+        return ""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in [head, ["-" * width for width in widths], *rows]
+    ]
+    return "\n".join(lines)

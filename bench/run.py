@@ -1,0 +1,106 @@
+"""Runs a scenario: fresh namespaces, one warm-up round, then the rounds in random order."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.arena import Arena, ContestantFailed
+from bench.model import Contestant, Outcome, Program, Scenario, StartScenario
+from bench.peers import CHECKOUT, beside, interpreter
+
+
+def run_host_scenario(scenario: Scenario) -> Outcome:
+    """Measure all contestants; one that fails is out, with its reason, and the others go on."""
+    names = [contestant.name for contestant in scenario.contestants]
+    timed = [step for step in scenario.steps if step.timed]
+    outcome = Outcome(
+        scenario=scenario.name,
+        title=scenario.title,
+        contestants=names,
+        units={step.name: len(step.vifs) for step in timed},
+        seconds={step.name: {} for step in timed},
+    )
+    running = {contestant.name: contestant for contestant in scenario.contestants}
+    with ExitStack() as stack:
+        arenas = open_arenas(scenario, stack)
+        # Round 0 starts daemons and fills caches; it is checked like the others but not counted.
+        for number in range(scenario.rounds + 1):
+            for name in random.sample(sorted(running), len(running)):
+                try:
+                    seconds = arenas[name].measure(running[name], number)
+                except ContestantFailed as failure:
+                    outcome.failures[name] = str(failure)
+                    del running[name]
+                else:
+                    if number:
+                        record(outcome, name, seconds)
+    for name in outcome.failures:
+        for contestants in outcome.seconds.values():
+            contestants.pop(name, None)
+    return outcome
+
+
+def open_arenas(scenario: Scenario, stack: ExitStack) -> dict[str, Arena]:
+    """The arena of each contestant: the same one for all, or one each."""
+    groups: Sequence[Sequence[Contestant]] = [scenario.contestants]
+    if not scenario.shared:
+        groups = [[contestant] for contestant in scenario.contestants]
+    arenas: dict[str, Arena] = {}
+    for number, group in enumerate(groups):
+        arena = stack.enter_context(Arena(scenario, group, f"{scenario.name}/{number}"))
+        arenas |= {contestant.name: arena for contestant in group}
+    return arenas
+
+
+def record(outcome: Outcome, contestant: str, seconds: dict[str, float]) -> None:
+    for step, value in seconds.items():
+        if step in outcome.seconds:
+            outcome.seconds[step].setdefault(contestant, []).append(value)
+
+
+def run_start_scenario(scenario: StartScenario) -> Outcome:
+    """Time whole processes."""
+    outcome = Outcome(
+        scenario=scenario.name,
+        title=scenario.title,
+        contestants=[program.name for program in scenario.programs],
+        units={"start": 1},
+        seconds={"start": {}},
+    )
+    commands = {program.name: command(program) for program in scenario.programs}
+    for number in range(scenario.rounds + 1):
+        for name in random.sample(sorted(commands), len(commands)):
+            try:
+                seconds = timed_process(commands[name])
+            except (OSError, subprocess.CalledProcessError) as error:
+                outcome.failures[name] = str(error)
+                outcome.seconds["start"].pop(name, None)
+                del commands[name]
+            else:
+                if number:
+                    record(outcome, name, {"start": seconds})
+    return outcome
+
+
+def command(program: Program) -> list[str | Path]:
+    first, *rest = program.arguments
+    python = interpreter(program.peer)
+    return [python if first == "python" else beside(python, first), *rest]
+
+
+def timed_process(arguments: Sequence[str | Path]) -> float:
+    start = time.perf_counter()
+    subprocess.run(
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=True,
+        cwd=CHECKOUT,
+    )
+    return time.perf_counter() - start

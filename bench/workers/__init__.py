@@ -1,0 +1,1 @@
+"""The contestants: one process each, spoken to in JSON lines (see `protocol`)."""

@@ -1,0 +1,100 @@
+"""The neutral party: holds the network namespace of a scenario, fills it, looks at it and clears it.
+
+Started by `bench.arena` inside a fresh network and mount namespace. It looks with iproute2 and nftables, never with
+the code that is measured.
+
+    -> {"do": "fill", "others": 100, "commands": [["iptables", ...], ...]}   <- {"ok": true}
+    -> {"do": "observe", "links": [names], "rules": bool}    <- {"links": {name: ...}, "rules": "text"}
+    -> {"do": "clear", "links": [names]}                     <- {"ok": true}
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.model import make_vif
+from bench.workers.netlink import Floor
+
+FEW = 4  # up to so many links are looked up one by one instead of in a dump
+OTHERS_BRIDGE, OTHERS_FIRST = "br-others", 0x8000
+
+
+def main() -> None:
+    # /sys shows the network namespace it was mounted in, so this one needs its own.
+    subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    floor = Floor()
+    print(json.dumps({"ok": True}), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer: dict[str, object] = {"ok": True}
+        if request["do"] == "fill":
+            fill(floor, request["others"])
+            for command in request["commands"]:
+                subprocess.run(command, check=True)
+        elif request["do"] == "observe":
+            answer = {
+                "links": observe_links(request["links"]),
+                "rules": filter_rules() if request["rules"] else "",
+            }
+        else:
+            present = list(floor.indexes(request["links"]))
+            if present:
+                floor.delete(present)
+        print(json.dumps(answer), flush=True)
+
+
+def fill(floor: Floor, others: int) -> None:
+    """That many plugged VIFs of other people: taps in a bridge of theirs."""
+    if others:
+        vifs = [make_vif(OTHERS_FIRST + n, OTHERS_BRIDGE, create_tap=True) for n in range(others)]
+        floor.plug(vifs)
+
+
+def observe_links(names: list[str]) -> dict[str, dict[str, object]]:
+    """What `ip -d -j link` and /proc/sys say of those of the links that exist."""
+    if len(names) <= FEW:
+        shown = [link for name in names for link in ip_json("dev", name)]
+    else:
+        shown = ip_json()
+    wanted = set(names)
+    return {
+        str(link["ifname"]): link | {"sysctl": sysctls(str(link["ifname"]))}
+        for link in shown
+        if link["ifname"] in wanted
+    }
+
+
+def ip_json(*arguments: str) -> list[dict[str, object]]:
+    # Names given one by one may be absent; that is an answer, not an error.
+    run = subprocess.run(
+        ["ip", "-d", "-j", "link", "show", *arguments], capture_output=True, text=True, check=not arguments
+    )
+    links: list[dict[str, object]] = json.loads(run.stdout or "[]")
+    return links
+
+
+def sysctls(name: str) -> dict[str, str]:
+    paths = {key: Path("/proc/sys/net", key.format(name)) for key in SYSCTLS}
+    return {key.rpartition("/")[2]: path.read_text().strip() for key, path in paths.items() if path.exists()}
+
+
+SYSCTLS = ("ipv6/conf/{}/disable_ipv6", "ipv4/conf/{}/arp_ignore", "ipv4/conf/{}/arp_announce")
+
+
+def filter_rules() -> str:
+    """The rules of every backend that is installed, as text."""
+    commands = [["nft", "list", "ruleset"], ["iptables-save"]]
+    return "\n".join(
+        subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        for command in commands
+        if shutil.which(command[0])
+    )
+
+
+if __name__ == "__main__":
+    main()
