@@ -1,0 +1,165 @@
+"""Exit codes, and errors as they are told to a person: what failed, and a hint at what to do.
+
+Every exception that a command meets comes through `explain`; the codes are documented in `os-vif --help` and are
+kept stable for scripts.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import typer
+
+from os_vif import exception
+
+
+class ExitCode(enum.IntEnum):
+    """What the process exits with."""
+
+    DONE = 0
+    DIFFERENT = 1
+    BAD_INPUT = 2
+    NOT_SUPPORTED = 3
+    FAILED = 4
+    NO_PRIVILEGES = 5
+    INTERRUPTED = 130
+
+
+class InputError(Exception):
+    """The input or the command line is not usable; hint: what to do about it."""
+
+    def __init__(self, text: str, hint: str = "") -> None:
+        super().__init__(text)
+        self.hint = hint
+
+
+class SomeFailed(Exception):  # noqa: N818  # a report of errors
+    """Some of many VIFs (or links) failed; failures: their ids (names) to the error of each."""
+
+    def __init__(self, text: str, failures: Mapping[str, Exception]) -> None:
+        super().__init__(text)
+        self.failures = dict(failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error for people and programs; details: object to sentence, where there is more than one."""
+
+    error: str
+    hint: str
+    exit_code: ExitCode
+    details: tuple[tuple[str, str], ...] = ()
+
+
+# click's base of all errors in a command line; typer brings its own copy of click, or imports the original
+_UsageError = typer.BadParameter.__bases__[0]
+_PRIVILEGES_HINT = "run as root, or configure helper_command for the plugin's privileged daemon"
+# their text is that of a difference between plan and host, where a hint follows a semicolon
+_REFUSALS = (
+    exception.HostConflict,
+    exception.NameCollision,
+    exception.ResourceMissing,
+    exception.WrongKind,
+)
+_REFUSED = (os.strerror(errno.EPERM), os.strerror(errno.EACCES))
+
+
+def explain(error: Exception) -> Failure:
+    """Say what an exception means to the user of the command."""
+    if isinstance(error, SomeFailed):
+        return _explain_some(error)
+    if isinstance(error, exception.BulkError):
+        count = len(error.errors)
+        return _explain_some(SomeFailed(f"{count} VIFs failed, the others are done", error.errors))
+    if isinstance(error, InputError):
+        return Failure(str(error), error.hint, ExitCode.BAD_INPUT)
+    if isinstance(error, _UsageError):
+        return _explain_usage(error)
+    cause = _cause(error)
+    text, hint = _split(_text(cause), "; " if isinstance(cause, _REFUSALS) else ". ")
+    code = _exit_code(cause)
+    if code is ExitCode.NO_PRIVILEGES:
+        hint = _PRIVILEGES_HINT
+    elif not isinstance(cause, exception.ExceptionBase | OSError) and code is ExitCode.FAILED:
+        text, hint = (
+            f"unexpected {type(cause).__name__}: {cause}",
+            "run it again with --debug and report what it shows",
+        )
+    subject = _subject(error)
+    return Failure(f"{subject}: {text}" if subject else text, hint, code)
+
+
+def _explain_some(error: SomeFailed) -> Failure:
+    each = {name: explain(reason) for name, reason in error.failures.items()}
+    codes = {failure.exit_code for failure in each.values()}
+    hints = Counter(failure.hint for failure in each.values() if failure.hint)
+    return Failure(
+        error=str(error),
+        hint=hints.most_common(1)[0][0] if hints else "",
+        exit_code=codes.pop() if len(codes) == 1 else ExitCode.FAILED,
+        details=tuple((name, failure.error) for name, failure in each.items()),
+    )
+
+
+def _explain_usage(error: Exception) -> Failure:
+    # click's errors know their context, and say their message with format_message()
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "os-vif"
+    text = getattr(error, "format_message", error.__str__)()
+    return Failure(text.rstrip("."), f"see '{path} --help'", ExitCode.BAD_INPUT)
+
+
+def _cause(error: Exception) -> Exception:
+    """What a plugin raised, out of the exception that the library wraps it in."""
+    while isinstance(error, exception.PlugException | exception.UnplugException):
+        inner = error.kwargs.get("err")
+        if not isinstance(inner, Exception):
+            break
+        error = inner
+    return error
+
+
+def _subject(error: Exception) -> str:
+    """The VIF a wrapped error is about, unless its text names the VIF itself."""
+    if not isinstance(error, exception.PlugException | exception.UnplugException):
+        return ""
+    vif_id = str(getattr(error.kwargs.get("vif"), "id", ""))
+    return f"VIF {vif_id}" if vif_id and vif_id not in _text(_cause(error)) else ""
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _split(text: str, separator: str) -> tuple[str, str]:
+    """The library's errors say what failed first, and what to do in the rest."""
+    error, _, hint = text.partition(separator)
+    return error.rstrip("."), hint.strip().rstrip(".")
+
+
+def _exit_code(error: Exception) -> ExitCode:
+    from oslo_config import cfg
+    from oslo_versionedobjects import exception as object_exception
+
+    bad_input = (
+        exception.InvalidObject,
+        exception.InvalidVIF,
+        exception.PlanConflict,
+        object_exception.VersionedObjectsException,
+        cfg.Error,
+    )
+    not_supported = (exception.NoMatchingPlugin, exception.CheckNotSupported)
+    if isinstance(error, bad_input):
+        return ExitCode.BAD_INPUT
+    if isinstance(error, not_supported):
+        return ExitCode.NOT_SUPPORTED
+    if isinstance(error, exception.NoPrivileges | PermissionError):
+        return ExitCode.NO_PRIVILEGES
+    if isinstance(error, exception.StepFailed) and error.kwargs.get("reason") in _REFUSED:
+        return ExitCode.NO_PRIVILEGES
+    return ExitCode.FAILED
