@@ -23,7 +23,7 @@ _STRIPES = 16
 def held(names: Iterable[str]) -> Iterator[None]:
     """Hold the locks of all `names` (VIF ids, names of shared objects); waits for other holders."""
     stripes = sorted({zlib.crc32(name.encode()) % _STRIPES for name in names})  # one order: no deadlock
-    path = _directory()
+    path = directory()
     with contextlib.ExitStack() as stack:
         for stripe in stripes:
             stack.enter_context(
@@ -32,7 +32,7 @@ def held(names: Iterable[str]) -> Iterator[None]:
         yield
 
 
-def _directory() -> str:
+def directory() -> str:
     """The first place that belongs to this user and can be written: /run for root, else the user's own."""
     candidates = ["/run/os-vif"]
     if os.environ.get("XDG_RUNTIME_DIR"):

@@ -182,3 +182,13 @@ def nft(*arguments: str) -> str:
 
 def handles() -> str:
     return nft("-a")
+
+
+def test_rules_that_another_program_placed_are_the_same_rules(tool: Tool) -> None:
+    filters.apply([rules("br0", prefix="nova-compute")])
+    before = tool.saved()
+    assert filters.present(rules("br0", prefix="os-vif"))
+    filters.apply([rules("br0", prefix="os-vif")])
+    assert tool.saved() == before
+    filters.remove([rules("br0", prefix="os-vif")])
+    assert not filters.present(rules("br0", prefix="nova-compute"))

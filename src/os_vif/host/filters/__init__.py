@@ -120,7 +120,7 @@ def _locked() -> Iterator[None]:
     Not a lock of locks.held(): the executor holds some of those while it calls us, and all bridges share a chain.
     """
     try:
-        path = os.path.join(locks._directory(), "filters.lock")
+        path = os.path.join(locks.directory(), "filters.lock")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise FilterError(what="lock of the filter rules", err=str(error)) from error

@@ -75,7 +75,7 @@ def in_use(chains: Chains) -> bool:
 def with_bridges(chains: Chains, wanted: Sequence[BridgeRules]) -> dict[str, Chain]:
     """The table with the rules of these bridges, complete and in order; what is right already stays as it is."""
     result = dict(chains)
-    for rules in wanted:
+    for rules in (_as_placed(chains, rules) for rules in wanted):
         _add_skeleton(
             result, rules, _matcher(r.top_regex for r in wanted), _matcher(r.bottom_regex for r in wanted)
         )
@@ -89,7 +89,7 @@ def with_bridges(chains: Chains, wanted: Sequence[BridgeRules]) -> dict[str, Cha
 def without_bridges(chains: Chains, unwanted: Iterable[BridgeRules]) -> dict[str, Chain]:
     """The table without the rules of these bridges; the skeleton of a prefix goes with its last bridge."""
     result = dict(chains)
-    for rules in unwanted:
+    for rules in (_as_placed(chains, rules) for rules in unwanted):
         name = f"{rules.prefix}-FORWARD"
         if name in result:
             _set_block(result, name, rules.bridge, [])
@@ -103,7 +103,7 @@ def with_blocks_of(chains: Chains, before: Chains, changed: Iterable[BridgeRules
     too.
     """
     result = dict(chains)
-    for rules in changed:
+    for rules in (_as_placed(chains, rules) for rules in changed):
         name = f"{rules.prefix}-FORWARD"
         old = block(before, name, rules.bridge)
         if old and name in result:
@@ -113,6 +113,20 @@ def with_blocks_of(chains: Chains, before: Chains, changed: Iterable[BridgeRules
         elif name in result:
             _set_block(result, name, rules.bridge, [])
     return result
+
+
+def _as_placed(chains: Chains, rules: BridgeRules) -> BridgeRules:
+    """With the prefix under which the bridge's rules stand already, if another program placed them.
+
+    The service plugs as nova-compute, its operator checks as os-vif: both mean the same rules.
+    """
+    if block(chains, f"{rules.prefix}-FORWARD", rules.bridge):
+        return rules
+    for jump in chains.get("FORWARD", Chain()).rules:
+        name = _target(jump) or ""
+        if name.endswith("-FORWARD") and block(chains, name, rules.bridge):
+            return replace(rules, prefix=name.removesuffix("-FORWARD"))
+    return rules
 
 
 def block(chains: Chains, name: str, bridge: str) -> list[SavedRule]:
