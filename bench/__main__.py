@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="only these; default: all")
     arguments = parser.parse_args()
     hosts, starts = host_scenarios(quick=arguments.quick), start_scenarios(quick=arguments.quick)
-    known = [scenario.name for scenario in [*hosts, *starts]]
+    known = [*(host.name for host in hosts), *(start.name for start in starts)]
     unknown = set(arguments.scenarios) - set(known)
     if unknown:
         parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are: {', '.join(known)}")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO
+from typing import IO, Self
 
 from bench.guard import link_names, violations
 from bench.model import Contestant, Scenario, Step
@@ -21,7 +21,11 @@ ANSWER_TIMEOUT = 120.0  # seconds; the longest call is the removal of 500 bridge
 CONTEXT = "vif_plug_linux_bridge_privileged"  # the section of the plugin's privsep context
 
 
-class ContestantFailed(Exception):
+class NoAnswerError(Exception):
+    """A child process ended, hung or reported an error."""
+
+
+class ContestantError(Exception):
     """A contestant did not do the work; the text says what happened."""
 
 
@@ -46,7 +50,7 @@ class Process:
         try:
             print(json.dumps(request), file=self.stdin, flush=True)
         except BrokenPipeError:
-            raise ContestantFailed(f"the process has ended; {self.last_words()}") from None
+            raise NoAnswerError(f"the process has ended; {self.last_words()}") from None
         return self.answer()
 
     def answer(self) -> dict[str, object]:
@@ -56,14 +60,14 @@ class Process:
         line = self.process.stdout.readline()
         watchdog.cancel()
         if not line:
-            raise ContestantFailed(f"no answer; {self.last_words()}")
+            raise NoAnswerError(f"no answer; {self.last_words()}")
         answer: dict[str, object] = json.loads(line)
         if "error" in answer:
-            raise ContestantFailed(str(answer["error"]))
+            raise NoAnswerError(str(answer["error"]))
         return answer
 
     @property
-    def stdin(self) -> TextIO:
+    def stdin(self) -> IO[str]:
         assert self.process.stdin is not None
         return self.process.stdin
 
@@ -95,13 +99,15 @@ class Arena:
         python = interpreter(contestant.peer)
         home = self.logs / contestant.name.replace(" ", "-")
         enter = ["nsenter", f"--target={self.observer.process.pid}", "--net", "--mount"]
-        arguments: list[str | Path] = [*enter, python, "-m", contestant.module]
-        if contestant.module == "bench.workers.vif":
+        # By path: os-vif 4.3.0 names its iptables chains after the script, and "-m" gives it no usable name.
+        script = CHECKOUT / "bench" / "workers" / f"{contestant.worker}.py"
+        arguments: list[str | Path] = [*enter, python, "-P", script]
+        if contestant.worker == "vif":
             arguments.append(write_config(contestant, python, home))
         return Process(arguments, home / "worker.log")
 
     def measure(self, contestant: Contestant, number: int) -> dict[str, float]:
-        """Seconds of each step in this round; raises ContestantFailed when one was not done. Leaves a clean host."""
+        """Seconds of each step in this round; raises ContestantError when one was not done. Leaves a clean host."""
         worker = self.workers[contestant.name]
         steps = [step.in_round(number) for step in self.scenario.steps if takes_part(contestant, step)]
         requests = [{"verb": step.verb, "vifs": [asdict(vif) for vif in step.vifs]} for step in steps]
@@ -112,6 +118,8 @@ class Arena:
                 answer = worker.ask({"do": "measure", "step": position})
                 seconds[step.name] = float(str(answer["seconds"]))
                 self.verify(step)
+        except NoAnswerError as error:
+            raise ContestantError(str(error)) from error
         finally:
             self.observer.ask(
                 {"do": "clear", "links": link_names([vif for step in steps for vif in step.vifs])}
@@ -125,7 +133,7 @@ class Arena:
         assert isinstance(links, dict)
         found = violations(step.verb, step.vifs, links, str(seen["rules"]))
         if found:
-            raise ContestantFailed(f"{step.name}: returned, but " + "; ".join(found[:3]))
+            raise ContestantError(f"{step.name}: returned, but " + "; ".join(found[:3]))
 
     def __enter__(self) -> Self:
         return self

@@ -66,7 +66,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
-    """A program that does the work: a module of `bench.workers` under the interpreter of `peer`.
+    """A program that does the work: a script of `bench/workers` under the interpreter of `peer`.
 
     `peer` is an os-vif release to install in an environment of its own, or None for this checkout.
     `daemon` makes the privileged steps go through a privsep daemon, as on a real compute host. One that cannot create
@@ -74,7 +74,7 @@ class Contestant:
     """
 
     name: str
-    module: str
+    worker: str
     peer: str | None = None
     daemon: bool = False
     creates_taps: bool = True
@@ -103,6 +103,7 @@ class Program:
     """A whole process that is timed from start to exit, standard output thrown away."""
 
     name: str
+    step: str  # the programs of one step are compared
     arguments: tuple[
         str, ...
     ]  # the first names a program beside the peer's interpreter, "python" or "os-vif"

@@ -19,7 +19,14 @@ def interpreter(peer: str | None) -> Path:
     if not done.exists():
         print(f"installing os-vif {peer} for comparison ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        pip = [home / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
+        pip: list[str | Path] = [
+            home / "bin" / "python",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "install",
+            "-qq",
+        ]
         subprocess.run([*pip, f"os-vif=={peer}"], check=True)
         done.touch()
     return home / "bin" / "python"

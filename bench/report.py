@@ -11,14 +11,14 @@ from bench.model import Outcome, Target
 from bench.stats import Spread, ratios, spread
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-BASES = ("netlink", "os-vif 4.3.0", "import + initialize(), os-vif 5.3.0", "python -c pass")
+BASES = ("os-vif 4.3.0", "os-vif 5.3.0", "netlink", "python -c pass")
 
 
 def report(outcomes: Sequence[Outcome], targets: Sequence[Target]) -> str:
     """All tables, the targets first."""
     parts = [f"Measured on {machine()}."]
     verdicts = table(
-        ["target", "measured", "promised", ""],
+        ["what", "against", "measured", "promised", ""],
         [row for target in targets for row in verdict(target, outcomes)],
     )
     if verdicts:
@@ -66,29 +66,34 @@ def outcome_tables(outcome: Outcome) -> Iterable[str]:
 def verdict(target: Target, outcomes: Sequence[Outcome]) -> Iterable[list[str]]:
     """One row, or none if the scenario was not run at this size."""
     for outcome in outcomes:
-        if outcome.scenario == target.scenario and target.step in outcome.seconds:
-            title = f"{outcome.title}: {target.step}" if target.step not in ("start",) else ""
-            contestants = outcome.seconds[target.step]
-            mine = contestants.get(target.contestant)
-            if target.against:
-                other = contestants.get(target.against)
-                label = f"{title}; {target.contestant} / {target.against}"
-            elif target.step_against:
-                other = outcome.seconds[target.step_against].get(target.contestant)
-                scale = outcome.units[target.step] / outcome.units[target.step_against]
-                other = other and [value * scale for value in other]
-                label = f"{title}; per VIF, against {target.step_against}"
-            else:
-                other = mine and [1.0] * len(mine)
-                label = f"{title}; {target.contestant}"
-            unit = " s" if not target.against and not target.step_against else ""
-            promised = f"at most {target.limit:g}{unit}"
-            if not mine or not other:
-                yield [label.removeprefix("; "), "-", promised, "not measured"]
-                continue
-            seen = spread(ratios(mine, other))
-            met = "met" if seen.median <= target.limit else "**missed**"
-            yield [label.removeprefix("; "), show(seen) + unit, promised, met]
+        if outcome.scenario != target.scenario or target.step not in outcome.seconds:
+            continue
+        unit = "" if target.against or target.step_against else " s"
+        samples = measured(target, outcome)
+        seen = spread(samples) if samples else None
+        yield [
+            f"{outcome.title}: {target.step}",
+            target.against
+            or (f"its own, per VIF, in {target.step_against}" if target.step_against else "the clock"),
+            show(seen) + unit if seen else "-",
+            f"at most {target.limit:g}{unit}",
+            "not measured" if not seen else "met" if seen.median <= target.limit else "**missed**",
+        ]
+
+
+def measured(target: Target, outcome: Outcome) -> list[float]:
+    """What is held against the limit, round by round; empty if one side has failed."""
+    mine = outcome.seconds[target.step].get(target.contestant)
+    if target.against:
+        other = outcome.seconds[target.step].get(target.against)
+    elif target.step_against:
+        other = outcome.seconds[target.step_against].get(target.contestant)
+    else:
+        return mine or []
+    if not mine or not other:
+        return []
+    per_vif = outcome.units[target.step_against or target.step] / outcome.units[target.step]
+    return [ratio * per_vif for ratio in ratios(mine, other)]
 
 
 def factor(values: Sequence[float] | None, base: Sequence[float]) -> str:

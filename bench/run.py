@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.arena import Arena, ContestantFailed
+from bench.arena import Arena, ContestantError
 from bench.model import Contestant, Outcome, Program, Scenario, StartScenario
 from bench.peers import CHECKOUT, beside, interpreter
 
@@ -33,16 +33,21 @@ def run_host_scenario(scenario: Scenario) -> Outcome:
             for name in random.sample(sorted(running), len(running)):
                 try:
                     seconds = arenas[name].measure(running[name], number)
-                except ContestantFailed as failure:
+                except ContestantError as failure:
                     outcome.failures[name] = str(failure)
                     del running[name]
                 else:
                     if number:
                         record(outcome, name, seconds)
+    drop_failed(outcome)
+    return outcome
+
+
+def drop_failed(outcome: Outcome) -> None:
+    """Half a series of times is no result."""
     for name in outcome.failures:
         for contestants in outcome.seconds.values():
             contestants.pop(name, None)
-    return outcome
 
 
 def open_arenas(scenario: Scenario, stack: ExitStack) -> dict[str, Arena]:
@@ -68,22 +73,22 @@ def run_start_scenario(scenario: StartScenario) -> Outcome:
     outcome = Outcome(
         scenario=scenario.name,
         title=scenario.title,
-        contestants=[program.name for program in scenario.programs],
-        units={"start": 1},
-        seconds={"start": {}},
+        contestants=list(dict.fromkeys(program.name for program in scenario.programs)),
+        units={program.step: 1 for program in scenario.programs},
+        seconds={program.step: {} for program in scenario.programs},
     )
-    commands = {program.name: command(program) for program in scenario.programs}
+    running = list(scenario.programs)
     for number in range(scenario.rounds + 1):
-        for name in random.sample(sorted(commands), len(commands)):
+        for program in random.sample(running, len(running)):
             try:
-                seconds = timed_process(commands[name])
+                seconds = timed_process(command(program))
             except (OSError, subprocess.CalledProcessError) as error:
-                outcome.failures[name] = str(error)
-                outcome.seconds["start"].pop(name, None)
-                del commands[name]
+                outcome.failures[program.name] = f"{program.step}: {error}"
+                running.remove(program)
             else:
                 if number:
-                    record(outcome, name, {"start": seconds})
+                    record(outcome, program.name, {program.step: seconds})
+    drop_failed(outcome)
     return outcome
 
 

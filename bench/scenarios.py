@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 from bench.model import Contestant, Program, Scenario, StartScenario, Step, Target, make_vif
 
-OLD = Contestant(
-    name="os-vif 4.3.0", module="bench.workers.vif", peer="4.3.0", daemon=True, creates_taps=False
-)
-OURS = Contestant(name="os-vif", module="bench.workers.vif", daemon=True)
-OURS_AS_ROOT = Contestant(name="os-vif as root", module="bench.workers.vif")
-NETLINK = Contestant(name="netlink", module="bench.workers.netlink")
-IP_BATCH = Contestant(name="ip -batch", module="bench.workers.iproute")
+OLD = Contestant(name="os-vif 4.3.0", worker="vif", peer="4.3.0", daemon=True, creates_taps=False)
+OURS = Contestant(name="os-vif", worker="vif", daemon=True)
+OURS_AS_ROOT = Contestant(name="os-vif as root", worker="vif")
+NETLINK = Contestant(name="netlink", worker="netlink")
+IP_BATCH = Contestant(name="ip -batch", worker="iproute")
 
 NEW, AGAIN, EXISTING, UNPLUG = "plug, new bridge", "re-plug, nothing to do", "plug, existing bridge", "unplug"
 TAP, TAP_AGAIN, TAP_UNPLUG = "plug with tap", "re-plug with tap, nothing to do", "unplug with tap"
 RULES, RULES_AGAIN = "plug, new bridge with filter rules", "re-plug, nothing to do"
+INITIALIZE, HELP = "import os_vif; os_vif.initialize()", "os-vif --help"
 IPTABLES_IN_USE = (("iptables", "-N", "site-local"), ("iptables", "-A", "FORWARD", "-j", "site-local"))
 
 
@@ -109,16 +108,16 @@ def many_taps(many: int, rounds: int) -> Scenario:
 
 def start_scenarios(*, quick: bool) -> list[StartScenario]:
     """Everything that is only started."""
-    initialize = ("python", "-c", "import os_vif; os_vif.initialize()")
+    script = ("python", "-c", INITIALIZE)
     return [
         StartScenario(
             name="start",
             title="Start of a process",
             programs=(
-                Program(name="import + initialize(), os-vif 5.3.0", arguments=initialize, peer="5.3.0"),
-                Program(name="import + initialize(), os-vif", arguments=initialize),
-                Program(name="os-vif --help", arguments=("os-vif", "--help")),
-                Program(name="python -c pass", arguments=("python", "-c", "pass")),
+                Program(name="os-vif 5.3.0", step=INITIALIZE, arguments=script, peer="5.3.0"),
+                Program(name="os-vif", step=INITIALIZE, arguments=script),
+                Program(name="os-vif", step=HELP, arguments=("os-vif", "--help")),
+                Program(name="python -c pass", step=HELP, arguments=("python", "-c", "pass")),
             ),
             rounds=7 if quick else 25,
         )
@@ -157,13 +156,7 @@ def targets() -> Sequence[Target]:
         )
     ]
     start = [
-        Target(
-            scenario="start",
-            step="start",
-            contestant="import + initialize(), os-vif",
-            limit=1.0,
-            against="import + initialize(), os-vif 5.3.0",
-        ),
-        Target(scenario="start", step="start", contestant="os-vif --help", limit=0.2),
+        Target(scenario="start", step=INITIALIZE, contestant="os-vif", limit=1.0, against="os-vif 5.3.0"),
+        Target(scenario="start", step=HELP, contestant="os-vif", limit=0.2),
     ]
     return [*one, *rules, *taps, *start]

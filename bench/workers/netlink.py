@@ -28,6 +28,7 @@ IFLA_INET_CONF, IPV4_DEVCONF_ARP_ANNOUNCE, IPV4_DEVCONF_ARP_IGNORE = 1, 18, 19
 RTEXT_FILTER_SKIP_STATS = 8
 IFF_UP = 1
 TUNSETIFF, TUNSETPERSIST, IFF_TAP_NO_PI = 0x400454CA, 0x400454CB, 0x1002
+SO_RCVBUFFORCE = 33
 GROUP = 0x5CA1  # any group nobody else uses: one RTM_DELLINK then removes all its members
 BATCH = 100  # messages in one send(): the acknowledgements must fit the receive buffer
 
@@ -39,6 +40,8 @@ class Floor:
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        # Room for the answers to a whole batch.
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
         self.socket.bind((0, 0))
         self.sequence = 0
 
@@ -101,7 +104,7 @@ class Floor:
         }
 
     def run(self, messages: Sequence[Message]) -> None:
-        """All messages, in as few send()s as is safe. The first error of the kernel is raised, after all were sent."""
+        """All messages, in as few send()s as is safe. Raises the kernel's first error, after all were sent."""
         for _index, error in self.exchange(messages, ack=NLM_F_ACK):
             if error:
                 raise OSError(error, os.strerror(error))
@@ -122,7 +125,7 @@ class Floor:
         return header + payload
 
     def receive(self, count: int) -> list[tuple[int, int]]:
-        answers = []
+        answers: list[tuple[int, int]] = []
         while len(answers) < count:
             data = self.socket.recv(1 << 16)
             offset = 0

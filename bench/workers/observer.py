@@ -46,27 +46,29 @@ def main() -> None:
             if present:
                 floor.delete(present)
         print(json.dumps(answer), flush=True)
+    # The end of a namespace removes what is left in it later, in the background, and blocks whoever is measured then.
+    floor.delete([name for name in links() if name != "lo"])
 
 
 def fill(floor: Floor, others: int) -> None:
     """That many plugged VIFs of other people: taps in a bridge of theirs."""
-    if others:
-        vifs = [make_vif(OTHERS_FIRST + n, OTHERS_BRIDGE, create_tap=True) for n in range(others)]
-        floor.plug(vifs)
+    floor.plug([make_vif(OTHERS_FIRST + n, OTHERS_BRIDGE, create_tap=True) for n in range(others)])
 
 
 def observe_links(names: list[str]) -> dict[str, dict[str, object]]:
     """What `ip -d -j link` and /proc/sys say of those of the links that exist."""
-    if len(names) <= FEW:
-        shown = [link for name in names for link in ip_json("dev", name)]
-    else:
-        shown = ip_json()
+    few = len(names) <= FEW
+    shown = [link for name in names for link in ip_json("dev", name)] if few else ip_json()
     wanted = set(names)
     return {
         str(link["ifname"]): link | {"sysctl": sysctls(str(link["ifname"]))}
         for link in shown
         if link["ifname"] in wanted
     }
+
+
+def links() -> list[str]:
+    return [str(link["ifname"]) for link in ip_json()]
 
 
 def ip_json(*arguments: str) -> list[dict[str, object]]:

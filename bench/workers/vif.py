@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from oslo_concurrency import lockutils  # noqa: F401 - registers lock_path before the file is read
+from oslo_config import cfg
+
 import os_vif
 from bench.model import Verb, Vif
 from bench.workers.protocol import Call, serve
 from os_vif import objects
-from oslo_concurrency import lockutils  # noqa: F401 - registers lock_path before the file is read
-from oslo_config import cfg
 
 
 class OsVif:
