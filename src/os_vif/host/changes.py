@@ -15,6 +15,7 @@ from os_vif.host.plan import (
     OWNED,
     SHARED,
     SHARED_MARK,
+    UNFINISHED_GROUP,
     AddressMove,
     Bridge,
     BridgePort,
@@ -57,7 +58,7 @@ def merge(made: Iterable[steps.Step]) -> list[steps.Step]:
     return merged
 
 
-_ATTRIBUTES = ("mtu", "address", "alias", "master", "arp_ignore", "arp_announce", "up")
+_ATTRIBUTES = ("mtu", "address", "alias", "group", "master", "arp_ignore", "arp_announce", "up")
 
 
 def _joined(first: steps.SetLink, second: steps.SetLink) -> steps.SetLink:
@@ -115,6 +116,7 @@ def _bridge(bridge: Bridge, found: Differences, plan: Plan, host: Host, scope: i
         scope=scope,
         name=bridge.name,
         alias=_mark(bridge, plan),
+        group=0,
         arp_ignore=bridge.arp_ignore,
         arp_announce=bridge.arp_announce,
         up=bridge.up,
@@ -143,7 +145,7 @@ def _vlan(vlan: Vlan, found: Differences, plan: Plan, host: Host, scope: int) ->
         yield from _settings(vlan.name, found, plan, scope)
         return
     yield steps.AddVlan(scope=scope, name=vlan.name, link=vlan.link, vlan_id=vlan.vlan_id, mtu=vlan.mtu)
-    yield steps.SetLink(scope=scope, name=vlan.name, alias=_mark(vlan, plan), up=vlan.up)
+    yield steps.SetLink(scope=scope, name=vlan.name, alias=_mark(vlan, plan), group=0, up=vlan.up)
 
 
 def _link(link: Link, found: Differences, plan: Plan, host: Host, scope: int) -> Iterator[steps.Step]:
@@ -154,7 +156,7 @@ def _bridge_port(
     member: BridgePort, found: Differences, plan: Plan, host: Host, scope: int
 ) -> Iterator[steps.Step]:
     for difference in found:
-        before = (("master", difference.actual or ""),) if not difference.implied else ()
+        before = (("master", difference.actual or ""),) if member.port in host.links else ()
         yield steps.SetLink(scope=scope, name=member.port, master=member.bridge, before=before)
 
 
@@ -218,7 +220,9 @@ def to_remove_shared(plans: Iterable[Plan], host: Host, used: set[str], scope: i
     ours = {
         r.name
         for r in resources
-        if isinstance(r, (Bridge, Vlan)) and r.name in host.links and host.links[r.name].alias == SHARED_MARK
+        if isinstance(r, (Bridge, Vlan))
+        and (link := host.links.get(r.name)) is not None
+        and (link.alias == SHARED_MARK or link.group == UNFINISHED_GROUP)
     }
     going = ours - used
     made: list[steps.Step] = []

@@ -16,7 +16,9 @@ from os_vif.host.plan import (
     EXTERNAL,
     MARK_PREFIX,
     OWNED,
+    SHARED,
     SHARED_MARK,
+    UNFINISHED_GROUP,
     AddressMove,
     Bridge,
     BridgePort,
@@ -116,6 +118,11 @@ def _kind(link: ObservedLink) -> str:
 
 def _mark(resource: Resource, plan: Plan, link: ObservedLink) -> Iterator[Difference]:
     """Owned links carry the VIF's mark; one without a mark is adopted, one with another VIF's is not ours."""
+    if link.group == UNFINISHED_GROUP:
+        text = f"{link.name}: is not finished; the plug that made it is at work or was interrupted"
+        yield Difference(resource, "group", 0, link.group, Remedy.MEND, text)
+        if resource.ownership is SHARED:
+            yield Difference(resource, "mark", SHARED_MARK, link.alias, Remedy.MEND, text, implied=True)
     if resource.ownership is not OWNED or link.alias == plan.mark:
         return
     alias = link.alias or ""
@@ -140,7 +147,7 @@ def _bridge(bridge: Bridge, plan: Plan, host: Host) -> Iterator[Difference]:
     if wrong:
         return
     yield from _mark(bridge, plan, link)
-    if bridge.ownership is OWNED:
+    if bridge.ownership is OWNED or link.group == UNFINISHED_GROUP:
         for attribute in ("mtu", "disable_ipv6", "arp_ignore", "arp_announce"):
             yield from _value(
                 bridge, bridge.name, attribute, getattr(bridge, attribute), getattr(link, attribute)

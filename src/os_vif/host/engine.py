@@ -68,7 +68,7 @@ def remove(jobs: Sequence[Job], *, shared: bool = False) -> list[Outcome]:
         for i in group:
             run.vif_scope(i, jobs[i].plan, changes.to_remove(jobs[i].plan, host, run.next_scope))
         for i, error in run.execute().items():
-            outcomes[i] = error
+            outcomes[i] = error.failure if isinstance(error, _StaleError) else error
         if shared:
             failure = _remove_shared([jobs[i] for i in group])
             for i in group:
@@ -90,7 +90,7 @@ def wait_ready(job: Job, timeout: float) -> None:
             left = deadline - time.monotonic()
             if left <= 0:
                 reasons = [str(d) for d in found]
-                raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons="; ".join(reasons))
+                raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons=reasons)
             monitor.wait(left)
 
 
@@ -120,7 +120,8 @@ def _remove_shared(jobs: Sequence[Job]) -> Outcome:
     if not todo:
         return None
     names = {" ".join(r.key) for plan in plans for r in plan if r.ownership is SHARED}
-    return call(jobs[0].runner, todo, {0: [0]}, names).errors.get(0)
+    error = call(jobs[0].runner, todo, {0: [0]}, names).errors.get(0)
+    return error.failure if isinstance(error, _StaleError) else error
 
 
 # --- apply ---------------------------------------------------------------------------------------------------------

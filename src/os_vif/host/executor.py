@@ -16,7 +16,7 @@ from typing import Any
 
 from os_vif.host import addresses, filters, locks, netlink, steps
 from os_vif.host.netlink import requests
-from os_vif.host.plan import MARK_PREFIX
+from os_vif.host.plan import MARK_PREFIX, UNFINISHED_GROUP
 
 Undo = Callable[[], None]
 
@@ -105,8 +105,9 @@ class Pass:
     ) -> None:
         results = self._socket.execute([message for _, message, _ in batch])
         for (step, _, undo), error in zip(batch, results, strict=True):
-            # a refused change of several attributes may have changed some of them: it is undone as well
-            if error is None or isinstance(step, steps.SetLink):
+            # undone as well: a refused change of several attributes, which may have changed some of them, and
+            # what the kernel may have done though its answer was lost
+            if error is None or isinstance(step, steps.SetLink) or error.errno == errno.ENOBUFS:
                 self._done.append((step.scope, step, undo))
             if error is not None:
                 stale = error.errno in (errno.EEXIST, errno.ENODEV)
@@ -135,6 +136,7 @@ class Pass:
                 stp=step.stp,
                 multicast_snooping=step.multicast_snooping,
                 ageing_time=step.ageing_time,
+                group=UNFINISHED_GROUP,
             )
             batch.append((step, message, self._remove_added(step.name)))
         self._send(batch, lambda step: step.name)
@@ -147,7 +149,9 @@ class Pass:
             if parent is None:
                 self._failed(step, OSError(errno.ENODEV, "no such network device"), step.link)
                 continue
-            message = requests.new_vlan(step.name, parent.index, step.vlan_id, mtu=step.mtu)
+            message = requests.new_vlan(
+                step.name, parent.index, step.vlan_id, mtu=step.mtu, group=UNFINISHED_GROUP
+            )
             batch.append((step, message, self._remove_added(step.name)))
         self._send(batch, lambda step: step.name)
 
@@ -189,6 +193,7 @@ class Pass:
                 mtu=step.mtu,
                 address=step.address,
                 alias=step.alias,
+                group=step.group,
                 master=None if step.master is None else indices[step.master],
                 arp_ignore=step.arp_ignore,
                 arp_announce=step.arp_announce,
@@ -213,7 +218,8 @@ class Pass:
             if link is None:
                 continue
             alias = link.alias or ""
-            marked = alias == step.mark or (step.adopt and not alias.startswith(MARK_PREFIX))
+            unmarked = not alias.startswith(MARK_PREFIX)
+            marked = alias == step.mark or (unmarked and (step.adopt or link.group == UNFINISHED_GROUP))
             if link.kind == step.kind and marked:
                 going.append((step, link))
             else:
@@ -231,11 +237,20 @@ class Pass:
         """Delete the links; many of them as one group, which costs the kernel one grace period instead of many."""
         if len(links) == 1:
             return self._socket.execute([requests.delete_link(links[0].index)])
-        group = secrets.randbelow(2**30) + 2**30  # far from those that people choose
-        results = self._socket.execute([requests.set_link(link.index, group=group) for link in links])
-        if any(result is None for result in results):
-            self._socket.request(requests.delete_group(group))
-        return results
+        # far from the numbers that people choose, and from UNFINISHED_GROUP
+        group = 2**30 + secrets.randbelow(2**29)
+        messages = [requests.set_link(link.index, group=group) for link in links]
+        *results, deleted = self._socket.execute([*messages, requests.delete_group(group)])
+        if deleted is None and not any(results):
+            return results
+        # e.g. one was deleted by others meanwhile: what counts is which ones are left
+        left = {link.index for link in self._socket.links([link.name for link in links]).values()}
+        back = [requests.set_link(link.index, group=link.group) for link in links if link.index in left]
+        self._socket.execute(back)
+        return [
+            (result or deleted) if link.index in left else None
+            for link, result in zip(links, results, strict=True)
+        ]
 
     # --- layer 3 and filter rules ------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, fields
 
 MARK_PREFIX = "os-vif:"
 SHARED_MARK = MARK_PREFIX + "shared"
+UNFINISHED_GROUP = 0x6F737669  # of links that a plug has made and not yet set up and marked: it may have died
 LINK_NAME_MAX = 15  # IFNAMSIZ - 1, uapi/linux/if.h
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\Z")

@@ -100,6 +100,7 @@ class SetLink(Step):
     mtu: int | None = None
     address: str | None = None
     alias: str | None = None
+    group: int | None = None
     master: str | None = None
     arp_ignore: int | None = None
     arp_announce: int | None = None
@@ -247,7 +248,7 @@ def _check(cls: type[Step], kwargs: dict[str, object]) -> None:
             raise ValueError(f"{cls.__name__}.{field}: {value!r} is not plain data")
 
 
-_SETTABLE = frozenset({"mtu", "address", "alias", "master", "arp_ignore", "arp_announce", "up"})
+_SETTABLE = frozenset({"mtu", "address", "alias", "group", "master", "arp_ignore", "arp_announce", "up"})
 
 
 def _before(value: object) -> tuple[tuple[str, int | str | bool], ...]:
