@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import errno
 import socket as _socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
-from os_vif.host.netlink import Address, Message, NetlinkError, Route, RouteSocket, requests
+from os_vif.host.netlink import Address, Message, NetlinkError, Route, RouteSocket, requests, wire
 
 _SCOPE_LINK = 253
-_IFA_F_TEMPORARY, _IFA_F_NODAD = 0x01, 0x02
-_IFA_F_NOT_OURS = (
-    0x08 | 0x10 | 0x20 | 0x40
-)  # states of duplicate detection: DADFAILED .. TENTATIVE, DEPRECATED
+_IFA_F_TEMPORARY, _IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x01, 0x02, 0x200
+_IFA_F_STATES = 0x04 | 0x08 | 0x20 | 0x40  # OPTIMISTIC, DADFAILED, DEPRECATED, TENTATIVE: not ours to set
 _RT_TABLE_LOCAL = 255
 _RTPROT_KERNEL = 2
 _RTN_LOCAL, _RTN_BROADCAST, _RTN_ANYCAST, _RTN_MULTICAST = 2, 3, 4, 5
@@ -27,9 +26,8 @@ _RTN_LOCAL, _RTN_BROADCAST, _RTN_ANYCAST, _RTN_MULTICAST = 2, 3, 4, 5
 
 def configured(socket: RouteSocket, index: int) -> bool:
     """Whether the link with this index has addresses or routes that a bridge should have instead."""
-    return bool(_addresses(socket, index)) or any(
-        route.protocol != _RTPROT_KERNEL for route in _routes(socket, index)
-    )
+    found = _addresses(socket, index)
+    return bool(found or _routes(socket, index, found))
 
 
 def move(socket: RouteSocket, source: str, target: str) -> Callable[[], None]:
@@ -60,14 +58,14 @@ class _Move:
 
     def run(self) -> None:
         found = _addresses(self._socket, self._source)
-        routes = sorted(_routes(self._socket, self._source), key=_reached_first)
+        routes = sorted(_routes(self._socket, self._source, found), key=_reached_first)
         if any(address.family == _socket.AF_INET6 for address in found):
             self._turn_ipv6_on()
         for address in found:
             self._add(address)
         for route in routes:
             self._replace(route)
-        for address in sorted(found, key=lambda a: not a.secondary):  # a primary takes its secondaries along
+        for address in reversed(found):  # secondaries first: a primary takes them along
             self._delete(address)
 
     def undo(self) -> None:
@@ -85,8 +83,14 @@ class _Move:
         if failure is not None:
             raise failure
 
-    def _request(self, message: Message) -> None:
-        self._socket.request(message)
+    def _change(self, message: Message, undo: Callable[[], object]) -> None:
+        try:
+            self._socket.request(message)
+        except NetlinkError as error:
+            if error.errno == errno.ENOBUFS:  # only the answer was lost: it may have been done
+                self._log.append(undo)
+            raise
+        self._log.append(undo)
 
     def _turn_ipv6_on(self) -> None:
         """Bridges are made with IPv6 off; one that takes over IPv6 addresses needs it."""
@@ -97,46 +101,69 @@ class _Move:
             self._log.append(lambda: path.write_text(before))
 
     def _add(self, address: Address) -> None:
-        flags = address.flags & ~_IFA_F_NOT_OURS
-        if address.family == _socket.AF_INET6:
-            flags |= _IFA_F_NODAD  # the twin that it would detect is its own, on the other link
-        wanted = replace(address, flags=flags)
+        moved = requests.delete_address(replace(address, index=self._target))
         try:
-            self._request(requests.add_address(wanted, self._target))
+            self._change(_undetected(address, self._target), lambda: self._socket.request(moved))
         except NetlinkError as error:
             if error.errno != errno.EEXIST:
                 raise
-            return
-        moved = replace(wanted, index=self._target)
-        self._log.append(lambda: self._request(requests.delete_address(moved)))
+        self._allow_detection(address, self._target)
 
     def _delete(self, address: Address) -> None:
         try:
-            self._request(requests.delete_address(address))
+            self._change(requests.delete_address(address), lambda: self._put_back(address))
         except NetlinkError as error:
             if error.errno != errno.EADDRNOTAVAIL:
                 raise
-        self._log.append(lambda: self._request(requests.add_address(address, self._source)))
+            self._log.append(lambda: self._put_back(address))  # it went with its primary
+
+    def _put_back(self, address: Address) -> None:
+        self._socket.request(_undetected(address, self._source))
+        self._allow_detection(address, self._source)
+
+    def _allow_detection(self, address: Address, index: int) -> None:
+        """Take the flag off again that kept the kernel from looking for duplicates of this address."""
+        if address.family == _socket.AF_INET6 and not address.flags & _IFA_F_NODAD:
+            plain = requests.add_address(replace(address, flags=address.flags & ~_IFA_F_STATES), index)
+            self._socket.request(replace(plain, flags=wire.NLM_F_REPLACE))
 
     def _replace(self, route: Route) -> None:
-        """The kernel's own routes came with the addresses; the others change their link in one step."""
-        if route.protocol == _RTPROT_KERNEL:
-            return
-        self._request(requests.replace_route(route, self._source, self._target))
-        moved = requests.replace_route(route, self._source, self._source)
-        self._log.append(lambda: self._request(moved))
+        back = requests.replace_route(route, self._source, self._source)
+        self._change(
+            requests.replace_route(route, self._source, self._target), lambda: self._socket.request(back)
+        )
+
+
+def _undetected(address: Address, index: int) -> Message:
+    """Add an address at once: the duplicate that the kernel would find is its own, on the other link."""
+    flags = address.flags & ~_IFA_F_STATES
+    if address.family == _socket.AF_INET6:
+        flags |= _IFA_F_NODAD
+    return requests.add_address(replace(address, flags=flags), index)
 
 
 def _addresses(socket: RouteSocket, index: int) -> list[Address]:
-    return [
+    """In the order in which they must be added to get the same order: the kernel prefers the first one.
+
+    It lists IPv4 addresses in the order of their making, IPv6 addresses of one scope latest first.
+    """
+    found = socket.addresses(index)
+    inet6 = [
         a
-        for a in socket.addresses(index)
-        if a.family == _socket.AF_INET
-        or (a.family == _socket.AF_INET6 and a.scope != _SCOPE_LINK and not a.flags & _IFA_F_TEMPORARY)
+        for a in found
+        if a.family == _socket.AF_INET6 and a.scope != _SCOPE_LINK and not a.flags & _IFA_F_TEMPORARY
     ]
+    return [a for a in found if a.family == _socket.AF_INET] + inet6[::-1]
 
 
-def _routes(socket: RouteSocket, index: int) -> list[Route]:
+def _routes(socket: RouteSocket, index: int, addresses: Sequence[Address]) -> list[Route]:
+    """Those that do not come and go with the link's addresses."""
+    # NetworkManager adds the routes to these subnets itself, and as if they were the kernel's
+    by_hand = {
+        str(ip_network(f"{a.address}/{a.prefix_length}", strict=False))
+        for a in addresses
+        if a.flags & _IFA_F_NOPREFIXROUTE
+    }
     automatic = (_RTN_LOCAL, _RTN_BROADCAST, _RTN_ANYCAST, _RTN_MULTICAST)
     return [
         r
@@ -145,6 +172,7 @@ def _routes(socket: RouteSocket, index: int) -> list[Route]:
         and r.table != _RT_TABLE_LOCAL
         and r.type not in automatic
         and not r.destination.startswith(("fe80::/", "ff00::/"))
+        and (r.protocol != _RTPROT_KERNEL or r.destination in by_hand)
     ]
 
 
