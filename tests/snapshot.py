@@ -17,10 +17,15 @@ Snapshot = dict[str, dict[str, object]]
 
 # of `ip -d -j link`, at any depth
 _MOVES = frozenset(
-    "operstate hello_timer tcn_timer topology_change_timer gc_timer hold_timer message_age_timer "
-    "forward_delay_timer state bridge_id root_id designated_bridge designated_root root_port root_path_cost "
-    "topology_change topology_change_detected config_pending designated_port designated_cost cost "
-    "port_id port_no id no".split()
+    {
+        "operstate",
+        "state",
+        *("hello_timer", "tcn_timer", "topology_change_timer", "gc_timer", "hold_timer"),
+        *("message_age_timer", "forward_delay_timer", "topology_change", "topology_change_detected"),
+        *("bridge_id", "root_id", "root_port", "root_path_cost", "config_pending", "cost"),
+        *("designated_bridge", "designated_root", "designated_port", "designated_cost"),
+        *("port_id", "port_no", "id", "no"),
+    }
 )
 _SYSCTLS = ("ipv6/conf/{}/disable_ipv6", "ipv4/conf/{}/arp_ignore", "ipv4/conf/{}/arp_announce")
 
@@ -38,7 +43,7 @@ def snapshot() -> Snapshot:
             for route in _json(family, "route", "show", "table", "all")
             if (line := _route(route))
         },
-        "filter": {line: True for line in _rules()},
+        "filter": dict.fromkeys(_rules(), True),
     }
 
 
@@ -65,8 +70,8 @@ def _json(*args: str) -> list[dict[str, object]]:
 def _still(value: object) -> object:
     if isinstance(value, dict):
         kept = {k: _still(v) for k, v in value.items() if k not in _MOVES}
-        if "flags" in kept:
-            kept["flags"] = [f for f in kept["flags"] if f in ("UP", "PROMISC")]
+        if isinstance(value.get("flags"), list):
+            kept["flags"] = [f for f in value["flags"] if f in ("UP", "PROMISC")]
         return kept
     return [_still(v) for v in value] if isinstance(value, list) else value
 
