@@ -104,9 +104,7 @@ class Program:
 
     name: str
     step: str  # the programs of one step are compared
-    arguments: tuple[
-        str, ...
-    ]  # the first names a program beside the peer's interpreter, "python" or "os-vif"
+    arguments: tuple[str, ...]  # the first: a program beside the peer's interpreter, "python" or "os-vif"
     peer: str | None = None
 
 

@@ -12,20 +12,19 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bench.model import Verb, Vif
 from bench.workers.protocol import Call, serve
 
-RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
+RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK = 16, 17, 19
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_CREATE_EXCL = 0x1, 0x4, 0x600
-NLMSG_ERROR = 2
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
-IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP, IFLA_EXT_MASK = 18, 20, 26, 27, 29
+IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 18, 20, 26, 27
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_BR_FORWARD_DELAY, IFLA_BR_STP_STATE, IFLA_BR_MCAST_SNOOPING = 1, 5, 23
 IFLA_INET_CONF, IPV4_DEVCONF_ARP_ANNOUNCE, IPV4_DEVCONF_ARP_IGNORE = 1, 18, 19
-RTEXT_FILTER_SKIP_STATS = 8
 IFF_UP = 1
 TUNSETIFF, TUNSETPERSIST, IFF_TAP_NO_PI = 0x400454CA, 0x400454CB, 0x1002
 SO_RCVBUFFORCE = 33
@@ -54,11 +53,11 @@ class Floor:
         """Bridges first, then all taps, then one batch that configures them; nothing for what is there."""
         bridges = sorted({vif.bridge for vif in vifs})
         taps = [vif for vif in vifs if vif.create_tap]
-        found = self.indexes([*bridges, *(vif.tap for vif in taps)])
+        found = indexes([*bridges, *(vif.tap for vif in taps)])
         missing = [name for name in bridges if name not in found]
         if missing:
             self.new_bridges(missing)
-            found |= self.indexes(missing)
+            found |= indexes(missing)
         new = [vif for vif in taps if vif.tap not in found]
         for vif in new:
             new_tap(vif.tap)
@@ -93,48 +92,42 @@ class Floor:
         self.run([(RTM_SETLINK, 0, link() + ifname(name) + group) for name in names])
         self.run([(RTM_DELLINK, 0, link() + group)])
 
-    def indexes(self, names: Sequence[str]) -> dict[str, int]:
-        """Interface indexes of those that exist."""
-        skip = attribute(IFLA_EXT_MASK, struct.pack("=I", RTEXT_FILTER_SKIP_STATS))
-        messages = [(RTM_GETLINK, 0, link() + ifname(name) + skip) for name in names]
-        return {
-            name: index
-            for name, (index, _error) in zip(names, self.exchange(messages, ack=0), strict=True)
-            if index
-        }
-
     def run(self, messages: Sequence[Message]) -> None:
         """All messages, in as few send()s as is safe. Raises the kernel's first error, after all were sent."""
-        for _index, error in self.exchange(messages, ack=NLM_F_ACK):
-            if error:
-                raise OSError(error, os.strerror(error))
-
-    def exchange(self, messages: Sequence[Message], ack: int) -> Iterable[tuple[int, int]]:
-        """For each message in order: (interface index or 0, errno or 0)."""
-        answers: list[tuple[int, int]] = []
+        errors: list[int] = []
         for start in range(0, len(messages), BATCH):
             batch = messages[start : start + BATCH]
-            self.socket.send(b"".join(self.pack(message, ack) for message in batch))
-            answers += self.receive(len(batch))
-        return answers
+            self.socket.send(b"".join(self.pack(message) for message in batch))
+            errors += self.receive(len(batch))
+        for error in filter(None, errors):
+            raise OSError(error, os.strerror(error))
 
-    def pack(self, message: Message, ack: int) -> bytes:
+    def pack(self, message: Message) -> bytes:
         kind, flags, payload = message
         self.sequence += 1
-        header = struct.pack("=IHHII", 16 + len(payload), kind, NLM_F_REQUEST | ack | flags, self.sequence, 0)
-        return header + payload
+        flags |= NLM_F_REQUEST | NLM_F_ACK
+        return struct.pack("=IHHII", 16 + len(payload), kind, flags, self.sequence, 0) + payload
 
-    def receive(self, count: int) -> list[tuple[int, int]]:
-        answers: list[tuple[int, int]] = []
-        while len(answers) < count:
+    def receive(self, count: int) -> list[int]:
+        """The errno, or 0, of as many acknowledgements: struct nlmsghdr, then struct nlmsgerr."""
+        errors: list[int] = []
+        while len(errors) < count:
             data = self.socket.recv(1 << 16)
             offset = 0
             while offset < len(data):
-                length, kind = struct.unpack_from("=IH", data, offset)
-                (value,) = struct.unpack_from("=i", data, offset + (16 if kind == NLMSG_ERROR else 20))
-                answers.append((0, -value) if kind == NLMSG_ERROR else (value, 0))
+                length, error = struct.unpack_from("=I12xi", data, offset)
+                errors.append(-error)
                 offset += (length + 3) & ~3
-        return answers
+        return errors
+
+
+def indexes(names: Iterable[str]) -> dict[str, int]:
+    """Interface indexes of those that exist: an ioctl each, which takes no lock."""
+    found: dict[str, int] = {}
+    for name in names:
+        with suppress(OSError):
+            found[name] = socket.if_nametoindex(name)
+    return found
 
 
 def link(*, up: bool = False) -> bytes:

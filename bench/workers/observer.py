@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from bench.model import make_vif
-from bench.workers.netlink import Floor
+from bench.workers.netlink import Floor, indexes
 
 FEW = 4  # up to so many links are looked up one by one instead of in a dump
 OTHERS_BRIDGE, OTHERS_FIRST = "br-others", 0x8000
@@ -42,9 +42,7 @@ def main() -> None:
                 "rules": filter_rules() if request["rules"] else "",
             }
         else:
-            present = list(floor.indexes(request["links"]))
-            if present:
-                floor.delete(present)
+            floor.delete(list(indexes(request["links"])))
         print(json.dumps(answer), flush=True)
     # The end of a namespace removes what is left in it later, in the background, and blocks whoever is measured then.
     floor.delete([name for name in links() if name != "lo"])
