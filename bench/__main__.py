@@ -30,6 +30,8 @@ def main() -> int:
     unknown = set(arguments.scenarios) - set(known)
     if unknown:
         parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
+    if arguments.write and (arguments.quick or arguments.scenarios):
+        parser.error("only a full run is written into the documentation")
     if os.geteuid() != 0:
         parser.error("network namespaces and privsep daemons need root: run it as root")
     wanted = set(arguments.scenarios) or set(known)

@@ -14,7 +14,8 @@ def interpreter(peer: str | None) -> Path:
     """The Python of this release, of this checkout for None. Installs it with pip the first time."""
     if peer is None:
         return Path(sys.executable)
-    home = CACHE / "peers" / f"os-vif-{peer}"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    home = CACHE / "peers" / f"os-vif-{peer}-python{version}"
     done = home / "installed"
     if not done.exists():
         print(f"installing os-vif {peer} for comparison ...", flush=True)
@@ -27,7 +28,10 @@ def interpreter(peer: str | None) -> Path:
             "install",
             "-qq",
         ]
-        subprocess.run([*pip, f"os-vif=={peer}"], check=True)
+        if subprocess.run([*pip, f"os-vif=={peer}"], check=False).returncode:
+            sys.exit(
+                f"pip could not install os-vif=={peer}, which this run is to be compared with: see above"
+            )
         done.touch()
     return home / "bin" / "python"
 

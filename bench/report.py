@@ -50,13 +50,15 @@ def outcome_tables(outcome: Outcome) -> Iterable[str]:
     yield f"Milliseconds, median of {rounds} rounds (10th to 90th percentile):"
     yield table(["", *worked], rows)
     for base in BASES:
-        against = [name for name in worked if name != base and base in worked]
-        rows = [
-            [step, *(factor(contestants.get(name), contestants[base]) for name in against)]
-            for step, contestants in outcome.seconds.items()
-            if base in contestants
+        steps = {step: series for step, series in outcome.seconds.items() if base in series}
+        against = [
+            name for name in worked if name != base and any(name in series for series in steps.values())
         ]
-        if against and rows:
+        rows = [
+            [step, *(factor(series.get(name), series[base]) for name in against)]
+            for step, series in steps.items()
+        ]
+        if against:
             yield f"Times the cost of {base}, round by round:"
             yield table(["", *against], rows)
     for name, reason in outcome.failures.items():
@@ -109,8 +111,8 @@ def show(seen: Spread) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits."""
-    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 3
+    """Two or three significant digits."""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 3 if value >= 0.01 else 4
     return f"{value:.{digits}f}"
 
 

@@ -27,8 +27,8 @@ def host_scenarios(*, quick: bool) -> list[Scenario]:
         unfiltered(
             "filter-iptables", "One un-filtered VIF, iptables in use", IPTABLES_IN_USE, 5 if quick else 25
         ),
-        many_networks(2 if quick else 7),
-        many_taps(100 if quick else 500, 2 if quick else 3),
+        many_networks(2 if quick else 15),
+        many_taps(100 if quick else 500, 3 if quick else 15),
     ]
 
 
@@ -132,8 +132,9 @@ def targets() -> Sequence[Target]:
         for step, limit in ((NEW, 0.4), (EXISTING, 0.6), (AGAIN, 0.5))
     ]
     rules = [
-        Target(scenario=name, step=RULES, contestant=OURS.name, limit=0.1, against=OLD.name)
+        Target(scenario=name, step=step, contestant=OURS.name, limit=limit, against=OLD.name)
         for name in ("filter-nftables", "filter-iptables")
+        for step, limit in ((RULES, 0.1), (RULES_AGAIN, 0.5))
     ]
     taps = [
         target

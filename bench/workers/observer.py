@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.model import make_vif
+from bench.model import Vif, make_vif
 from bench.workers.netlink import Floor, indexes
 
 FEW = 4  # up to so many links are looked up one by one instead of in a dump
@@ -28,12 +28,17 @@ def main() -> None:
     subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     floor = Floor()
+    others: list[Vif] = []
     print(json.dumps({"ok": True}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         answer: dict[str, object] = {"ok": True}
         if request["do"] == "fill":
-            fill(floor, request["others"])
+            # Plugged VIFs of other people: taps in a bridge of theirs.
+            others = [
+                make_vif(OTHERS_FIRST + n, OTHERS_BRIDGE, create_tap=True) for n in range(request["others"])
+            ]
+            floor.plug(others)
             for command in request["commands"]:
                 subprocess.run(command, check=True)
         elif request["do"] == "observe":
@@ -45,12 +50,7 @@ def main() -> None:
             floor.delete(list(indexes(request["links"])))
         print(json.dumps(answer), flush=True)
     # The end of a namespace removes what is left in it later, in the background, and blocks whoever is measured then.
-    floor.delete([name for name in links() if name != "lo"])
-
-
-def fill(floor: Floor, others: int) -> None:
-    """That many plugged VIFs of other people: taps in a bridge of theirs."""
-    floor.plug([make_vif(OTHERS_FIRST + n, OTHERS_BRIDGE, create_tap=True) for n in range(others)])
+    floor.unplug(others)
 
 
 def observe_links(names: list[str]) -> dict[str, dict[str, object]]:
@@ -63,10 +63,6 @@ def observe_links(names: list[str]) -> dict[str, dict[str, object]]:
         for link in shown
         if link["ifname"] in wanted
     }
-
-
-def links() -> list[str]:
-    return [str(link["ifname"]) for link in ip_json()]
 
 
 def ip_json(*arguments: str) -> list[dict[str, object]]:
