@@ -66,7 +66,7 @@ _REFUSALS = (
     exception.ResourceMissing,
     exception.WrongKind,
 )
-_REFUSED = (os.strerror(errno.EPERM), os.strerror(errno.EACCES))
+_REFUSED = (errno.EPERM, errno.EACCES)
 
 
 def explain(error: Exception) -> Failure:
@@ -158,8 +158,14 @@ def _exit_code(error: Exception) -> ExitCode:
         return ExitCode.BAD_INPUT
     if isinstance(error, not_supported):
         return ExitCode.NOT_SUPPORTED
-    if isinstance(error, exception.NoPrivileges | PermissionError):
-        return ExitCode.NO_PRIVILEGES
-    if isinstance(error, exception.StepFailed) and error.kwargs.get("reason") in _REFUSED:
+    if isinstance(error, exception.NoPrivileges) or _is_refused(error):
         return ExitCode.NO_PRIVILEGES
     return ExitCode.FAILED
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether the kernel wanted more privileges; of a step that failed only the words are left."""
+    if isinstance(error, OSError):
+        return error.errno in _REFUSED
+    words = [os.strerror(number) for number in _REFUSED]
+    return isinstance(error, exception.StepFailed) and error.kwargs.get("reason") in words

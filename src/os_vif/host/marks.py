@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from os_vif.host import engine, privsep, steps
+from os_vif import exception
 from os_vif.host.netlink import Link, route_socket
 from os_vif.host.plan import MARK_PREFIX, SHARED_MARK
+
+if TYPE_CHECKING:
+    from os_vif.host.engine import Runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +50,33 @@ def marked_links() -> list[MarkedLink]:
     ]
 
 
-def delete(links: Sequence[MarkedLink], runner: engine.Runner = privsep.run) -> list[Exception | None]:
+def delete(links: Sequence[MarkedLink], runner: Runner | None = None) -> list[Exception | None]:
     """Delete links, each only if it still is of the kind and carries the mark it was seen with.
 
+    :param runner: who has the privileges; None: this process or the daemon of [os_vif_privileged]
     :returns: for each link in order, None or why it is still there
     :raises os_vif.exception.NoPrivileges: nothing was deleted
     """
-    todo = [
-        steps.DeleteLink(scope=n, name=marked.name, kind=marked.link.kind, mark=marked.link.alias)
-        for n, marked in enumerate(links)
-    ]
-    if not todo:
-        return []
-    locks = {marked.vif_id or f"link {marked.name}" for marked in links}
-    outcome = engine.call(runner, todo, {step.scope: [step.scope] for step in todo}, locks)
-    return [outcome.errors.get(step.scope) for step in todo]
+    # imported here, so that to list takes neither oslo.privsep nor the time to import it
+    from os_vif.host import engine, privsep, steps
+
+    outcomes: list[Exception | None] = [None] * len(links)
+    todo: list[steps.Step] = []
+    for n, marked in enumerate(links):
+        step = steps.DeleteLink(scope=n, name=marked.name, kind=marked.link.kind, mark=marked.link.alias)
+        try:
+            todo += steps.from_wire(steps.to_wire([step]))
+        except ValueError:  # the privileged side would refuse the whole pass for it
+            outcomes[n] = exception.EngineError(
+                f"{marked.name} carries a mark, but os-vif makes no links of kind {marked.kind or 'device'}."
+                " Look at it, and delete it by hand."
+            )
+    if todo:
+        locks = {marked.vif_id or f"link {marked.name}" for marked in links}
+        outcome = engine.call(runner or privsep.run, todo, {step.scope: [step.scope] for step in todo}, locks)
+        for n, error in outcome.errors.items():
+            outcomes[n] = error
+    return outcomes
 
 
 def _vif_id(alias: str) -> str | None:
