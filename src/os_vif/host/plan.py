@@ -18,7 +18,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 MARK_PREFIX = "os-vif:"
 SHARED_MARK = MARK_PREFIX + "shared"
@@ -71,12 +71,16 @@ class _Checked:
             _check_field(type(self).__name__, f.name, getattr(self, f.name))
 
 
-_LINK_NAME_FIELDS = frozenset({"name", "link", "port", "bridge", "source", "target"})
+_LINK_NAME_FIELDS = frozenset({"name", "peer", "link", "port", "bridge", "source", "target"})
 
 
 def _check_field(resource: str, name: str, value: object) -> None:
     fault: str | None = None
-    if name in _LINK_NAME_FIELDS:
+    if resource.startswith("Ovs") and name in ("name", "bridge"):
+        # rows, not links: a patch port's name may be longer than a link's
+        if not isinstance(value, str) or not value or not value.isprintable() or "/" in value:
+            fault = f"{value!r} is not the name of an Open vSwitch bridge or port"
+    elif name in _LINK_NAME_FIELDS:
         fault = link_name_fault(value)
     elif name == "mtu" and value is not None:
         if not isinstance(value, int) or isinstance(value, bool) or not 68 <= value <= 65535:
@@ -217,7 +221,86 @@ class FilterRules(_Checked):
         return ("filter", self.bridge)
 
 
-Resource = Bridge | Tap | Vlan | Link | BridgePort | AddressMove | FilterRules
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Veth(_Checked):
+    """A veth pair, both ends alike; `peer` is the name of the other end."""
+
+    name: str
+    peer: str
+    ownership: Ownership = OWNED
+    mtu: int | None = None
+    promisc: bool = False
+    disable_ipv6: bool | None = True
+    up: bool = True
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("link", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OvsDatabase:
+    """Where an Open vSwitch database is reached.
+
+    remote: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT; timeout: seconds an operation may take, until
+    ovs-vswitchd has acted on it; the rest: files in PEM format, for ssl.
+    """
+
+    remote: str
+    timeout: float = 120.0
+    private_key: str | None = None
+    certificate: str | None = None
+    ca_certificate: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OvsBridge(_Checked):
+    """An Open vSwitch bridge.
+
+    datapath_type: "system", "netdev", or "" for the default; None where the VIF does not care. A shared bridge that
+    exists keeps its own; one that differs from what is asked for is reported by `check`.
+    """
+
+    name: str
+    database: OvsDatabase
+    ownership: Ownership = SHARED
+    datapath_type: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("ovs-bridge", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OvsPort(_Checked):
+    """A port of an Open vSwitch bridge, with its one interface.
+
+    external_ids, options: pairs that the Interface row must have; others that it has stay. tag, vlan_mode, trunks,
+    qos_type: how the Port is made; they belong to the network's controller afterwards and are not compared.
+    mtu_request: bytes. must_be_ready: a plug returns only when ovs-vswitchd has given the interface an ofport; False
+    where the device is made later by others.
+    """
+
+    name: str
+    bridge: str
+    database: OvsDatabase
+    ownership: Ownership = OWNED
+    interface_type: str = ""
+    external_ids: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    mtu_request: int | None = None
+    tag: int | None = None
+    vlan_mode: str | None = None
+    trunks: tuple[int, ...] = ()
+    qos_type: str | None = None
+    must_be_ready: bool = True
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("ovs-port", self.name)
+
+
+Resource = Bridge | Tap | Vlan | Link | BridgePort | AddressMove | FilterRules | Veth | OvsBridge | OvsPort
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +308,13 @@ class Plan:
     """All a VIF needs on this host, in the order in which it is made.
 
     vif_id: the VIF's id (a UUID as text), which is what its owned objects are marked with.
+    leftovers: owned objects that the VIF had when it was plugged another way (a port that was rebound); an unplug
+    removes them where they are found, a plug does not make them.
     """
 
     vif_id: str
-    resources: tuple[Resource, ...] = field(default=())
+    resources: tuple[Resource, ...] = ()
+    leftovers: tuple[Resource, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.vif_id or len(self.vif_id.encode()) > 200 or not self.vif_id.isprintable():
@@ -250,7 +336,9 @@ class Plan:
         """Names of all links the plan speaks of, each once."""
         names: dict[str, None] = {}
         for resource in self.resources:
-            for attribute in ("name", "link", "port", "bridge", "source", "target"):
+            if isinstance(resource, (OvsBridge, OvsPort)):
+                continue
+            for attribute in ("name", "peer", "link", "port", "bridge", "source", "target"):
                 name = getattr(resource, attribute, None)
                 if name is not None:
                     names[name] = None
