@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ from pathlib import Path
 from demo import guests, prepare
 from demo.guests import Guest, Nic
 from demo.story import NotAsSaidError, Step, Story
-from os_vif import objects
 
 BRIDGE = "br-demo"
 MTU = 1450
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) == ["inside"]:
         return tell()
     if arguments:
-        print("usage: python -m demo.demo", file=sys.stderr)
+        print("usage: python -m demo", file=sys.stderr)
         return 2
     try:
         prepare.prepare()
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
     if os.geteuid() != 0:
         print("You are not root; inside this user namespace you are, as far as it reaches.")
     print(flush=True)
-    return subprocess.run([*unshare, sys.executable, "-m", "demo.demo", "inside"], check=False).returncode
+    return subprocess.run([*unshare, sys.executable, "-m", "demo", "inside"], check=False).returncode
 
 
 def tell() -> int:
@@ -122,7 +122,6 @@ def play(story: Story) -> None:
         before = host_state()
 
     with story.step("Two VIFs, as a network service sends them") as step:
-        objects.register_all()
         for card in CARDS:
             (story.directory / card.file).write_text(vif_json(card))
         step.say(f"{CARDS[0].file}, and {CARDS[1].file} like it:")
@@ -179,13 +178,18 @@ def play(story: Story) -> None:
             raise NotAsSaidError("\n".join(["the host is not as it was:", *difference(before, after)]))
         for command, listed in HOST_STATE.items():
             step.typed(command)
-            step.say(f"{entries(after[command])} {listed}, each as it was before os-vif came")
+            step.say(f"{entries(after[command])} {listed}, as before")
 
     story.end("All as said.")
 
 
 def vif_json(card: Card) -> str:
     """The VIF as JSON in the wire format, with the network it is on."""
+    with warnings.catch_warnings():
+        # oslo.versionedobjects imports eventlet, which warns of itself.
+        warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
+        from os_vif import objects
+    objects.register_all()
     network = objects.network.Network(
         id="99999999-cafe-4000-8000-000000000009",
         bridge=BRIDGE,
@@ -247,7 +251,3 @@ def layout(value: object, width: int = 80, depth: int = 0) -> str:
         f"{indent}{json.dumps(key)}: {layout(item, width, depth + 1)}" for key, item in sorted(value.items())
     ]
     return "{\n" + ",\n".join(items) + "\n" + "  " * depth + "}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

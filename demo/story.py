@@ -54,6 +54,7 @@ class Step:
         done = subprocess.run(
             command,
             cwd=self.directory,
+            env=os.environ | {"COLUMNS": str(WIDTH - len(INDENT))},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -61,6 +62,8 @@ class Step:
             check=False,
         )
         self.say(done.stdout)
+        if done.returncode != 0:
+            self.say(f"(exit code {done.returncode})")
         if done.returncode != status:
             raise NotAsSaidError(f"{command[0]} ended with exit code {done.returncode}, not {status}")
         return done.stdout

@@ -3,11 +3,8 @@
 import shutil
 
 import pytest
+
 from demo import guests, image
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "integration: boots virtual machines or starts other services")
 
 
 @pytest.fixture

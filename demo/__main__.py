@@ -1,0 +1,7 @@
+"""`python -m demo`: what `make demo` runs."""
+
+import sys
+
+from demo.demo import main
+
+sys.exit(main(sys.argv[1:]))
