@@ -63,17 +63,18 @@ def remove(jobs: Sequence[Job], *, shared: bool = False) -> list[Outcome]:
     """
     outcomes: list[Outcome] = [None] * len(jobs)
     for group in _by_runner(jobs, range(len(jobs))):
-        host = observe((jobs[i].plan for i in group), route_socket())
-        run = _Run(jobs[group[0]].runner)
-        for i in group:
-            run.vif_scope(i, jobs[i].plan, changes.to_remove(jobs[i].plan, host, run.next_scope))
-        for i, error in run.execute().items():
-            outcomes[i] = error.failure if isinstance(error, _StaleError) else error
+        todo = group
+        for _ in range(_ATTEMPTS):
+            failed = _remove_once(jobs, todo)
+            outcomes = [failed.get(i) if i in todo else old for i, old in enumerate(outcomes)]
+            todo = [i for i, error in failed.items() if isinstance(error, _StaleError)]
+            if not todo:
+                break
         if shared:
             failure = _remove_shared([jobs[i] for i in group])
             for i in group:
                 outcomes[i] = outcomes[i] or failure
-    return outcomes
+    return [_unwrapped(outcome) for outcome in outcomes]
 
 
 def wait_ready(job: Job, timeout: float) -> None:
@@ -109,8 +110,25 @@ def _observe_all(jobs: Sequence[Job]) -> Host:
     return Host(links=host.links, names=host.names, configured=host.configured, filters=filters)
 
 
+def _remove_once(jobs: Sequence[Job], todo: Sequence[int]) -> dict[int, Exception]:
+    host = observe((jobs[i].plan for i in todo), route_socket())
+    run = _Run(jobs[todo[0]].runner)
+    for i in todo:
+        run.vif_scope(i, jobs[i].plan, changes.to_remove(jobs[i].plan, host, run.next_scope))
+    return run.execute()
+
+
 def _remove_shared(jobs: Sequence[Job]) -> Outcome:
     """Take away the shared objects of these plans that os-vif made and nobody uses."""
+    failure: Outcome = None
+    for _ in range(_ATTEMPTS):
+        failure = _remove_shared_once(jobs)
+        if not isinstance(failure, _StaleError):
+            break
+    return failure
+
+
+def _remove_shared_once(jobs: Sequence[Job]) -> Outcome:
     plans = [job.plan for job in jobs]
     socket = route_socket()
     host = observe(plans, socket)
@@ -120,8 +138,7 @@ def _remove_shared(jobs: Sequence[Job]) -> Outcome:
     if not todo:
         return None
     names = {" ".join(r.key) for plan in plans for r in plan if r.ownership is SHARED}
-    error = call(jobs[0].runner, todo, {0: [0]}, names).errors.get(0)
-    return error.failure if isinstance(error, _StaleError) else error
+    return call(jobs[0].runner, todo, {0: [0]}, names).errors.get(0)
 
 
 # --- apply ---------------------------------------------------------------------------------------------------------
@@ -145,7 +162,7 @@ def _apply_once(
             if isinstance(error, _StaleError) and not last:
                 again.append(i)
             else:
-                outcomes[i] = error.failure if isinstance(error, _StaleError) else error
+                outcomes[i] = _unwrapped(error)
         done = [i for i in changed if i not in failed]
         again += _verify(jobs, done, host, outcomes, last=last)
     return again
@@ -251,6 +268,10 @@ class _StaleError(Exception):
     def __init__(self, failure: Exception) -> None:
         super().__init__(str(failure))
         self.failure = failure
+
+
+def _unwrapped(outcome: Outcome) -> Outcome:
+    return outcome.failure if isinstance(outcome, _StaleError) else outcome
 
 
 @dataclass(slots=True)

@@ -62,8 +62,10 @@ class Pass:
 
     def run(self, todo: Iterable[steps.Step]) -> None:
         """Run all steps, phase by phase; then undo those of the scopes that failed."""
+        ordered = sorted(todo, key=lambda s: s.phase)
+        self._refuse_stale(ordered)
         try:
-            for _, phase in groupby(sorted(todo, key=lambda s: s.phase), key=lambda s: s.phase):
+            for _, phase in groupby(ordered, key=lambda s: s.phase):
                 for kind, group in groupby(phase, key=type):
                     wanted = [step for step in group if not self._is_lost(step.scope)]
                     if wanted:
@@ -77,6 +79,46 @@ class Pass:
         """What `execute` returns."""
         errors = [[scope, *error] for scope, error in self._errors.items()]
         return {"errors": errors, "leftovers": self._leftovers, "answers": self._answers}
+
+    def _refuse_stale(self, todo: Sequence[steps.Step]) -> None:
+        """Fail the steps made for a host that another process has changed before this one got the locks."""
+        changing = [
+            s
+            for s in todo
+            if isinstance(s, (steps.SetLink, steps.DisableIPv6)) and s.before not in ((), None)
+        ]
+        masters = {
+            str(v)
+            for s in changing
+            if isinstance(s, steps.SetLink)
+            for k, v in s.before
+            if k == "master" and v
+        }
+        found = self._socket.links([*{s.name for s in changing}, *masters]) if changing else {}
+        for step in changing:
+            link = found.get(step.name)
+            if isinstance(step, steps.DisableIPv6):
+                same = link is not None and link.disable_ipv6 == step.before
+            else:
+                same = link is not None and all(_is_still(link, found, k, v) for k, v in step.before)
+            if not same:
+                self._failed(
+                    step, OSError(errno.ESTALE, "it is being changed by others"), step.name, stale=True
+                )
+        self._refuse_used(todo)
+
+    def _refuse_used(self, todo: Sequence[steps.Step]) -> None:
+        """A bridge goes only if it has no ports but those that this pass takes out of it."""
+        bridges = [s for s in todo if isinstance(s, steps.DeleteLink) and s.kind == "bridge"]
+        if not bridges:
+            return
+        released = {s.name for s in todo if isinstance(s, steps.SetLink) and s.master == ""}
+        links = self._socket.all_links()
+        used = {port.master for port in links if port.name not in released}
+        indices = {link.name: link.index for link in links}
+        for step in bridges:
+            if indices.get(step.name) in used:
+                self._failed(step, OSError(errno.EBUSY, "others have begun to use it"), step.name, stale=True)
 
     def _is_lost(self, scope: int) -> bool:
         """Whether the scope failed, or everything that depends on it did."""
@@ -186,7 +228,7 @@ class Pass:
         batch = []
         for step, was in zip(wanted, before, strict=True):
             if step.master is not None and step.master not in indices:
-                self._failed(step, OSError(errno.ENODEV, "no such bridge"), step.master)
+                self._failed(step, OSError(errno.ENODEV, "no such bridge"), step.master, stale=True)
                 continue
             message = requests.set_link(
                 step.name,
@@ -259,7 +301,8 @@ class Pass:
             try:
                 undo = addresses.move(self._socket, step.source, step.target)
             except Exception as error:  # noqa: BLE001  # told to the caller as this step's failure
-                self._failed(step, error, step.source)
+                stale = isinstance(error, OSError) and error.errno == errno.ENODEV
+                self._failed(step, error, step.source, stale=stale)
             else:
                 self._done.append((step.scope, step, undo))
 
@@ -285,6 +328,15 @@ class Pass:
                 filters.remove([step.rules])
             except Exception as error:  # noqa: BLE001  # told to the caller as this step's failure
                 self._failed(step, error, step.rules.bridge)
+
+
+def _is_still(
+    link: netlink.Link, found: Mapping[str, netlink.Link], attribute: str, before: int | str | bool
+) -> bool:
+    if attribute != "master":
+        return bool((getattr(link, attribute) or 0) == (before or 0))
+    master = found.get(str(before))
+    return link.master == (master.index if master is not None else 0 if not before else -1)
 
 
 def _restore_ipv6(path: Path, before: bool | None) -> Undo | None:
