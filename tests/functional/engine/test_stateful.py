@@ -259,7 +259,7 @@ class Host(RuleBasedStateMachine):
         names = {entry["ifname"]: entry for entry in entries}
         seen = {
             str(name): Device(
-                kind=str(entry["linkinfo"]["info_kind"]),  # type: ignore[index,call-overload]
+                kind=str(entry["linkinfo"]["info_kind"]),  # type: ignore[index]
                 up="UP" in entry["flags"],  # type: ignore[operator]
                 # a bridge's own follows that of its ports until somebody sets it
                 mtu=MTU if name in ("br0", "br1", "br2", "other0") else int(str(entry["mtu"])),
