@@ -36,14 +36,14 @@ def main() -> int:
         parser.error("network namespaces and privsep daemons need root: run it as root")
     wanted = set(arguments.scenarios) or set(known)
     outcomes: list[Outcome] = []
-    begin = time.monotonic()
+    begin, load = time.monotonic(), os.getloadavg()[0]
     for scenario in hosts:
         if scenario.name in wanted:
             outcomes.append(told(scenario.title, run_host_scenario(scenario)))
     for start in starts:
         if start.name in wanted:
             outcomes.append(told(start.title, run_start_scenario(start)))
-    text = report(outcomes, targets())
+    text = report(outcomes, targets(), load)
     print(f"\n{text}\n\n{time.monotonic() - begin:.0f} s in all")
     results = {
         "machine": machine(),

@@ -14,9 +14,9 @@ BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 BASES = ("os-vif 4.3.0", "os-vif 5.3.0", "netlink", "python -c pass")
 
 
-def report(outcomes: Sequence[Outcome], targets: Sequence[Target]) -> str:
-    """All tables, the targets first."""
-    parts = [f"Measured on {machine()}."]
+def report(outcomes: Sequence[Outcome], targets: Sequence[Target], load: float) -> str:
+    """All tables, the targets first; `load` is the machine's load average before the run."""
+    parts = [f"Measured on {machine()}, load average {load:.1f} before the run."]
     verdicts = table(
         ["what", "against", "measured", "promised", ""],
         [row for target in targets for row in verdict(target, outcomes)],
