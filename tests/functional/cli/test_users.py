@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.netns import ip_json
 
 COMMAND = Path(sys.executable).parent / "os-vif"
 FLAGS = ("--plugin", "linux_bridge", "--bridge", "br0", "--tap", "tap1", "--create-bridge")
@@ -60,6 +61,25 @@ def test_what_needs_no_privileges() -> None:
     assert _run(*_nobody(), COMMAND, "check", *FLAGS, "--filter").returncode == 1
 
 
+@pytest.mark.usefixtures("netns")
+def test_through_the_privileged_daemon_that_is_configured(tmp_path: Path) -> None:
+    path = tmp_path / "os-vif.conf"
+    log = tmp_path / "helper.log"
+    helper = tmp_path / "helper"
+    helper.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {COMMAND.parent}/privsep-helper "$@"\n')
+    helper.chmod(0o755)
+    path.write_text(f"[vif_plug_linux_bridge_privileged]\nhelper_command = {helper}\n")
+    for verb in (("plug",), ("check",), ("unplug", "--shared")):
+        done = _run(COMMAND, *verb, *FLAGS, "--config-file", path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "vif_plug_linux_bridge.privsep.vif_plug" in log.read_text()
+    assert [link["ifname"] for link in ip_json("link")] == ["lo"]
+
+    helper.write_text("#!/bin/sh\nexit 1\n")
+    done = _run(COMMAND, "plug", *FLAGS, "--config-file", path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (5, 2), done.stderr
+
+
 @pytest.mark.parametrize("user", ["this user", "nobody"])
 @pytest.mark.parametrize("rules", ["--filter", "--no-filter"])
 def test_in_a_user_namespace_of_ones_own(rules: str, user: str) -> None:
@@ -68,6 +88,8 @@ def test_in_a_user_namespace_of_ones_own(rules: str, user: str) -> None:
         pytest.skip("user namespaces are not available here")
     if _run(*inside, f"{COMMAND} --version").returncode:
         pytest.skip("other users may not run this checkout")
+    if _run(*inside, "test -w /dev/net/tun").returncode:
+        pytest.skip("/dev/net/tun is closed to other users here")
     flags = " ".join((*FLAGS, rules))
     script = f"""
         set -e

@@ -93,6 +93,15 @@ def test_json_is_one_value_on_standard_output(
         json.loads(result.out)
 
 
+def test_a_terminal_without_rich_gets_plain_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    output.show_table(("a",), [("1",)])
+    assert capsys.readouterr().out == "A\n1\n"
+
+
 def test_output_in_an_encoding_that_cannot_say_it() -> None:
     code = "from os_vif.cli import output; output.prepare_streams(); output.say('bridge ü')"
     done = subprocess.run(

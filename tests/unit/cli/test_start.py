@@ -118,6 +118,15 @@ def test_without_the_extra_it_says_what_to_install(missing: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_debug_shows_the_log_and_the_traceback() -> None:
+    flags = ["--plugin", "nope", "--tap", "tap1"]
+    quiet, debug = (_python(_RUN.format(arguments=["plug", *flags, *more])) for more in ([], ["--debug"]))
+    assert quiet.stderr.splitlines()[0] == "error: No VIF plugin is named nope"
+    assert "INFO os_vif: Loaded VIF plugins" in debug.stderr
+    assert "Traceback" in debug.stderr
+    assert "error: No VIF plugin is named nope" in debug.stderr.splitlines()
+
+
 def test_interrupt_has_its_exit_code(os_vif_command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
