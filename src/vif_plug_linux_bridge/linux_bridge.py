@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +139,7 @@ class LinuxBridgePlugin(PlannedPlugin):
                 resources += self._flat_bridge(vif, network, bridge)
         else:
             resources.append(Link(name=bridge, kind="bridge", up=True, ownership=EXTERNAL))
-        resources += self._tap(vif, network, bridge)
+        resources += self._tap(vif, network, bridge, taken=Plan(_vif_id(vif), tuple(resources)).links())
         return Plan(_vif_id(vif), tuple(resources))
 
     # --- the bridge --------------------------------------------------------------------------------------------
@@ -151,6 +152,7 @@ class LinuxBridgePlugin(PlannedPlugin):
         resources = self._bridge(bridge, mtu)
         if nic:
             _check_link_name(vif, "network.bridge_interface", nic)
+            _check_unused(vif, "network.bridge_interface", nic, {bridge})
             resources += [
                 Link(name=nic, mtu=mtu, up=True),
                 BridgePort(port=nic, bridge=bridge, ownership=SHARED),
@@ -181,6 +183,8 @@ class LinuxBridgePlugin(PlannedPlugin):
             )
         _check_link_name(vif, "network.bridge_interface", nic)
         device = f"vlan{vlan_id}"
+        _check_unused(vif, "network.bridge_interface", nic, {bridge})
+        _check_unused(vif, "network.vlan", device, {bridge, nic})
         resources: list[Resource] = [
             Link(name=nic, up=True),
             Vlan(name=device, link=nic, vlan_id=int(vlan_id), mtu=mtu, ownership=SHARED),
@@ -221,7 +225,11 @@ class LinuxBridgePlugin(PlannedPlugin):
     # --- the tap -----------------------------------------------------------------------------------------------
 
     def _tap(
-        self, vif: objects.vif.VIFBridge, network: objects.network.Network | None, bridge: str
+        self,
+        vif: objects.vif.VIFBridge,
+        network: objects.network.Network | None,
+        bridge: str,
+        taken: Collection[str],
     ) -> list[Resource]:
         profile = vif.port_profile if "port_profile" in vif else None
         if profile is None or not isinstance(profile, objects.vif.VIFPortProfileLinuxBridge):
@@ -229,8 +237,7 @@ class LinuxBridgePlugin(PlannedPlugin):
         if not _get(profile, "create_tap"):
             return []
         name = _link_name(vif, "vif_name")
-        if name == bridge:
-            raise _invalid(vif, "vif_name", f"{name!r} is the name of the bridge as well")
+        _check_unused(vif, "vif_name", name, taken)
         return [
             Tap(
                 name=name,
@@ -256,7 +263,7 @@ def _get(source: objects.base.VersionedObject, field: str) -> Any:
 
 
 def _vif_id(vif: objects.vif.VIFBase) -> str:
-    if "id" not in vif:
+    if not _get(vif, "id"):
         raise _invalid(vif, "id", "is not set")
     return str(vif.id)
 
@@ -271,6 +278,11 @@ def _check_link_name(vif: objects.vif.VIFBase, field: str, name: object) -> None
     fault = "is not set" if name is None else link_name_fault(name)
     if fault:
         raise _invalid(vif, field, fault)
+
+
+def _check_unused(vif: objects.vif.VIFBase, field: str, name: str, taken: Collection[str]) -> None:
+    if name in taken:
+        raise _invalid(vif, field, f"{name!r} is the name of another link that this VIF needs")
 
 
 def _invalid(vif: objects.vif.VIFBase, field: str, reason: str) -> exception.InvalidVIF:
