@@ -230,6 +230,9 @@ def to_remove_shared(plans: Iterable[Plan], host: Host, used: set[str], scope: i
         if isinstance(resource, FilterRules) and resource.bridge in going:
             made.append(steps.RemoveFilter(scope=scope, rules=resource))
         elif isinstance(resource, AddressMove) and resource.target in going:
+            nic = host.links.get(resource.source)
+            if nic is not None and not nic.up:  # routes cannot be over a link that is down
+                made.append(steps.SetLink(scope=scope, name=nic.name, up=True, before=(("up", False),)))
             made.append(steps.MoveAddresses(scope=scope, source=resource.target, target=resource.source))
         elif isinstance(resource, BridgePort) and resource.bridge in going and resource.port not in going:
             port, bridge = host.links.get(resource.port), host.links[resource.bridge]
