@@ -118,7 +118,8 @@ class Host(RuleBasedStateMachine):
                 del self.links[bridge]
                 if bridge == "br1":
                     nic = self.links[NIC]
-                    self.links[NIC] = replace(nic, master="" if nic.master == "br1" else nic.master)
+                    master = "" if nic.master == "br1" else nic.master
+                    self.links[NIC] = replace(nic, master=master, up=True)
                     self.address_on = NIC
 
     def disconnected(self, number: int) -> None:
