@@ -73,9 +73,6 @@ def explain(error: Exception) -> Failure:
     """Say what an exception means to the user of the command."""
     if isinstance(error, SomeFailed):
         return _explain_some(error)
-    if isinstance(error, exception.BulkError):
-        count = len(error.errors)
-        return _explain_some(SomeFailed(f"{count} VIFs failed, the others are done", error.errors))
     if isinstance(error, InputError):
         return Failure(str(error), error.hint, ExitCode.BAD_INPUT)
     if isinstance(error, _UsageError):

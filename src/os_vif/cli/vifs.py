@@ -166,7 +166,7 @@ def _unplug_shared(cards: Sequence[Card]) -> None:
         if error is not None
     }
     if errors:
-        raise exception.BulkError(errors)
+        raise exception.BulkError(errors) if len(cards) > 1 else next(iter(errors.values()))
 
 
 def _outcome(act: Callable[[], None]) -> exception.ExceptionBase | None:
@@ -199,8 +199,10 @@ def _report(cards: Sequence[Card], done: str, error: exception.ExceptionBase | N
         for card in cards:
             if card.vif.id not in failed:
                 output.say(f"{done}: {_called(card)}")
+    if isinstance(error, exception.BulkError):
+        raise SomeFailed(f"{len(failed)} of {len(cards)} VIFs failed, the others are {done}", failed)
     if error is not None:
-        raise failed[cards[0].vif.id] if len(cards) == 1 else error
+        raise error
     return ExitCode.DONE
 
 

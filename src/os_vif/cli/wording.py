@@ -43,12 +43,14 @@ def resource(wanted: Resource) -> str:
             return f"addresses and routes are on {wanted.target}"
         case FilterRules():
             return f"filter rules: traffic {'passes' if wanted.gateway else 'is dropped'}"
+        case _:
+            words = [type(wanted).__name__]
     for attribute in ("mtu", "address"):
         if getattr(wanted, attribute, None) is not None:
             words.append(f"{attribute} {getattr(wanted, attribute)}")
     if getattr(wanted, "disable_ipv6", None):
         words.append("IPv6 off")
-    if wanted.up:
+    if getattr(wanted, "up", None):
         words.append("up")
     return ", ".join(words)
 

@@ -131,7 +131,7 @@ def test_one_of_several_that_fails_leaves_the_others(os_vif_command: CommandLine
     assert list(details) == [vif_id(2)]
     for_people = os_vif_command("plug", path)
     assert for_people.out == f"plugged: VIF {vif_id(1)} (tap1)\n"
-    assert for_people.err.startswith(f"error: 1 VIFs failed, the others are done\n  {vif_id(2)}: ")
+    assert for_people.err.startswith(f"error: 1 of 2 VIFs failed, the others are plugged\n  {vif_id(2)}: ")
     assert os_vif_command("check", _file(tmp_path / "one.json", 1)).code == 0
     # a repair of both mends the one that can be mended
     ip("link", "set", "tap1", "mtu", 1400)
