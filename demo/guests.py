@@ -272,4 +272,8 @@ def _verdict_file(cache: Path) -> Path:
 
 
 def _die_with_parent() -> None:
+    """Have the kernel kill this process when whoever started it is gone, however that came.
+
+    Run between fork and exec: setpriv(1) would do the same a moment too late for a parent that dies at once.
+    """
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
