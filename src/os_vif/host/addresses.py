@@ -59,7 +59,7 @@ class _Move:
     def run(self) -> None:
         found = _addresses(self._socket, self._source)
         routes = sorted(_routes(self._socket, self._source, found), key=_reached_first)
-        if any(address.family == _socket.AF_INET6 for address in found):
+        if _socket.AF_INET6 in {address.family for address in found} | {route.family for route in routes}:
             self._turn_ipv6_on()
         for address in found:
             self._add(address)
@@ -93,7 +93,7 @@ class _Move:
         self._log.append(undo)
 
     def _turn_ipv6_on(self) -> None:
-        """Bridges are made with IPv6 off; one that takes over IPv6 addresses needs it."""
+        """Bridges are made with IPv6 off; one that takes over addresses or routes of IPv6 needs it."""
         path = Path("/proc/sys/net/ipv6/conf", self._target_name, "disable_ipv6")
         before = path.read_text()
         if before.strip() != "0":

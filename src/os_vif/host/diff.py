@@ -224,7 +224,7 @@ def _bridge_port(member: BridgePort, plan: Plan, host: Host) -> Iterator[Differe
     actual = host.master_of(port) if port is not None else ""
     if port is not None and bridge is not None and port.master == bridge.index:
         return
-    implied = port is None or bridge is None
+    implied = port is None or (bridge is None and not actual)
     where = f"in {actual}" if actual else "in no bridge"
     text = f"{member.port}: is {where}, should be in {member.bridge}"
     remedy = Remedy.MEND

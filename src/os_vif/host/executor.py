@@ -126,8 +126,7 @@ class Pass:
         return scope in self._errors or (bool(dependents) and all(d in self._errors for d in dependents))
 
     def _failed(self, step: steps.Step, error: Exception, object_: str, *, stale: bool = False) -> None:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        details: list[object] = [str(step), object_, reason or type(error).__name__, stale]
+        details: list[object] = [str(step), object_, _reason(step, error), stale]
         for scope in {step.scope, *self._dependents[step.scope]}:
             self._errors.setdefault(scope, details)
 
@@ -328,6 +327,15 @@ class Pass:
                 filters.remove([step.rules])
             except Exception as error:  # noqa: BLE001  # told to the caller as this step's failure
                 self._failed(step, error, step.rules.bridge)
+
+
+def _reason(step: steps.Step, error: Exception) -> str:
+    """Why, in the system's own words; for a step of many requests also which of them."""
+    if isinstance(error, netlink.NetlinkError) and not isinstance(step, steps.MoveAddresses):
+        return f"{error.strerror} ({error.reason})" if error.reason else str(error.strerror)
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, netlink.NetlinkError):
+        return error.strerror
+    return str(error) or type(error).__name__
 
 
 def _is_still(
