@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from os_vif.host import filters, netlink
+from os_vif.host import executor, filters, netlink
 from os_vif.host.netlink import Message, NetlinkError, RouteSocket
 
 
@@ -39,7 +39,7 @@ def failing(at: int, error: int, *, carried_out: bool = False) -> Iterator[Opera
         seen.fired = seen.fired or hit
         return hit
 
-    execute, create_tap, write = RouteSocket.execute, netlink.create_tap, Path.write_text
+    execute, create_tap = RouteSocket.execute, netlink.create_tap
 
     def failing_execute(self: RouteSocket, messages: Sequence[Message]) -> list[NetlinkError | None]:
         results: list[NetlinkError | None] = []
@@ -56,12 +56,7 @@ def failing(at: int, error: int, *, carried_out: bool = False) -> Iterator[Opera
             raise NetlinkError(error, f"create tap {name}", "injected")
         create_tap(name, **options)
 
-    def failing_write(self: Path, data: str, *args: Any, **options: Any) -> int:
-        if self.is_relative_to("/proc/sys") and reached(f"write {self}"):
-            raise OSError(error, os.strerror(error), str(self))
-        return write(self, data, *args, **options)
-
-    with _patched(failing_execute, failing_tap, failing_write, reached, lambda: OSError(error, "injected")):
+    with _patched(failing_execute, failing_tap, reached, lambda: OSError(error, os.strerror(error))):
         yield seen
 
 
@@ -99,16 +94,11 @@ def _killing(at: int) -> Iterator[None]:
             os.kill(os.getpid(), signal.SIGKILL)
         return False
 
-    create_tap, write, send = netlink.create_tap, Path.write_text, RouteSocket._execute_chunk
+    create_tap, send = netlink.create_tap, RouteSocket._execute_chunk
 
     def tap(name: str, **options: Any) -> None:
         reached()
         create_tap(name, **options)
-
-    def write_text(self: Path, data: str, *args: Any, **options: Any) -> int:
-        if self.is_relative_to("/proc/sys"):
-            reached()
-        return write(self, data, *args, **options)
 
     def execute_chunk(self: RouteSocket, messages: Sequence[Message]) -> list[NetlinkError | None]:
         reached()
@@ -116,21 +106,19 @@ def _killing(at: int) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RouteSocket, "_execute_chunk", execute_chunk)
-        with _patched(None, tap, write_text, reached, OSError):
+        with _patched(None, tap, reached, OSError):
             yield
 
 
 @contextlib.contextmanager
 def _patched(
-    execute: Any, tap: Any, write: Any, reached: Callable[[str], bool], error: Callable[[], Exception]
+    execute: Any, tap: Any, reached: Callable[[str], bool], error: Callable[[], Exception]
 ) -> Iterator[None]:
-    apply, remove = filters.apply, filters.remove
-
     def counted(change: Any, word: str) -> Any:
-        def changed(rules: Any) -> Any:
-            if reached(f"{word} filter rules"):
+        def changed(target: Any, *args: Any) -> Any:
+            if reached(f"{word} {target}"):
                 raise error()
-            return change(rules)
+            return change(target, *args)
 
         return changed
 
@@ -138,7 +126,8 @@ def _patched(
         if execute is not None:
             patch.setattr(RouteSocket, "execute", execute)
         patch.setattr(netlink, "create_tap", tap)
-        patch.setattr(Path, "write_text", write)
-        patch.setattr(filters, "apply", counted(apply, "apply"))
-        patch.setattr(filters, "remove", counted(remove, "remove"))
+        patch.setattr(Path, "write_text", counted(Path.write_text, "write"))
+        patch.setattr(executor, "_write", counted(executor._write, "write"))
+        patch.setattr(filters, "apply", counted(filters.apply, "apply"))
+        patch.setattr(filters, "remove", counted(filters.remove, "remove"))
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.vifs import INSTANCE, bridge_vif, mark, vif_id
 
 import os_vif
 from os_vif import exception, objects
-from os_vif.host.netlink import LinkMonitor, Message, RouteSocket
+from os_vif.host.netlink import LinkMonitor, Message, NetlinkError, RouteSocket
 from os_vif.objects.vif import VIFBridge
 
 
@@ -114,10 +115,16 @@ def test_replug_changes_and_sends_nothing(host: None, monkeypatch: pytest.Monkey
     os_vif.plug_many(pairs)
     before = snapshot()
     sent: list[Message] = []
-    monkeypatch.setattr(RouteSocket, "execute", lambda self, messages: sent.extend(messages) or [])
+    execute = RouteSocket.execute
+
+    def record(self: RouteSocket, messages: Sequence[Message]) -> list[NetlinkError | None]:
+        sent.extend(messages)
+        return execute(self, messages)
+
+    monkeypatch.setattr(RouteSocket, "execute", record)
     with LinkMonitor() as monitor:
-        while monitor.wait(0.1):
-            pass  # of the first plug
+        while monitor.wait(1.2):
+            pass  # of the first plug: the kernel tells of carriers once a second
         for vif in vifs:
             plug(vif)
         os_vif.plug_many(pairs)
@@ -245,7 +252,10 @@ def test_ipv6_that_came_on(host: None) -> None:
             objects.vif.VIFBridge(plugin="linux_bridge", bridge_name="br0"), exception.InvalidVIF, "id", id="no id"
         ),
         pytest.param(
-            objects.vif.VIFBridge(plugin="linux_bridge", id=vif_id(1)), exception.InvalidVIF, "bridge_name", id="no bridge"
+            objects.vif.VIFBridge(plugin="linux_bridge", id=vif_id(1)),
+            exception.InvalidVIF,
+            "bridge_name",
+            id="no bridge",
         ),
         pytest.param(
             objects.vif.VIFGeneric(plugin="linux_bridge", id=vif_id(1), vif_name="tap1"),
