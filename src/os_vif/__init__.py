@@ -36,6 +36,7 @@ __all__ = [
     "check",
     "host_info",
     "initialize",
+    "job",
     "plan",
     "plug",
     "plug_many",
@@ -155,7 +156,7 @@ def check(vif: VIFBase, instance_info: InstanceInfo | None = None) -> list[Diffe
     """
     from os_vif.host import engine
 
-    return engine.check([_planned(vif).job(vif, instance_info)])[0]
+    return engine.check([job(vif, instance_info)])[0]
 
 
 def repair(vif: VIFBase, instance_info: InstanceInfo | None = None) -> list[Difference]:
@@ -166,10 +167,10 @@ def repair(vif: VIFBase, instance_info: InstanceInfo | None = None) -> list[Diff
     """
     from os_vif.host import engine
 
-    job = _planned(vif).job(vif, instance_info)
-    found = engine.check([job])[0]
+    wanted = job(vif, instance_info)
+    found = engine.check([wanted])[0]
     if found:
-        error = engine.apply([job], force=True)[0]
+        error = engine.apply([wanted], force=True)[0]
         if error is not None:
             raise exception.PlugException(vif=vif, err=error) from error
     return found
@@ -186,7 +187,16 @@ def wait_ready(vif: VIFBase, timeout: float = 60.0, instance_info: InstanceInfo 
     """
     from os_vif.host import engine
 
-    engine.wait_ready(_planned(vif).job(vif, instance_info), timeout)
+    engine.wait_ready(job(vif, instance_info), timeout)
+
+
+def job(vif: VIFBase, instance_info: InstanceInfo | None = None) -> Job:
+    """The VIF's plan with who runs its steps, for programs that work with os_vif.host.engine themselves.
+
+    :raises os_vif.exception.CheckNotSupported: the VIF's plugin does its work itself and has no plans
+    :raises os_vif.exception.InvalidVIF: naming the field because of which the VIF cannot be plugged
+    """
+    return _planned(vif).job(vif, instance_info)
 
 
 def plug_many(vifs: Iterable[tuple[VIFBase, InstanceInfo]]) -> None:

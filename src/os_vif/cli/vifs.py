@@ -153,7 +153,7 @@ def _start(vifs: VifArguments, common: Common) -> list[Card]:
 
 
 def _jobs(cards: Sequence[Card]) -> list[Job]:
-    return [os_vif._planned(card.vif).job(*card) for card in cards]
+    return [os_vif.job(*card) for card in cards]
 
 
 def _unplug_shared(cards: Sequence[Card]) -> None:

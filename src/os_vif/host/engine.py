@@ -312,7 +312,8 @@ class _Run:
         for shared in scopes:
             self._dependents[shared].append(scope)
         self._steps += own
-        self._locks.add(plan.vif_id)
+        if own:
+            self._locks.add(plan.vif_id)
         self.next_scope += 1
 
     def vifs(self) -> list[int]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from os_vif.host import addresses, filters, locks, netlink, steps
@@ -36,10 +36,19 @@ def execute(request: Mapping[str, object]) -> dict[str, object]:
     scopes = {int(scope): frozenset(others) for scope, others in dependents}
     if any(step.scope not in scopes for step in parsed):
         raise ValueError("a step belongs to no scope")
-    with locks.held(str(name) for name in names):
-        run = Pass(netlink.route_socket(), scopes)
-        run.run(parsed)
-        return run.outcome()
+    todo = [step for step in parsed if not _is_satisfied(step)]
+    run = Pass(netlink.route_socket(), scopes)
+    if todo:
+        with locks.held(str(name) for name in names):
+            run.run(todo)
+    return run.outcome()
+
+
+def _is_satisfied(step: steps.Step) -> bool:
+    """Whether there is nothing to do: the engine cannot see filter rules, so it asks for them at every plug."""
+    with contextlib.suppress(filters.FilterError):  # the step itself will tell
+        return isinstance(step, steps.ApplyFilter) and filters.present(step.rules)
+    return False
 
 
 def _list(request: Mapping[str, object], key: str) -> Sequence[Any]:
@@ -207,9 +216,9 @@ class Pass:
 
     def _disable_ipv6(self, wanted: Sequence[steps.DisableIPv6]) -> None:
         for step in wanted:
-            path = Path("/proc/sys/net/ipv6/conf", step.name, "disable_ipv6")
+            path = f"/proc/sys/net/ipv6/conf/{step.name}/disable_ipv6"
             try:
-                path.write_text("1" if step.value else "0")
+                _write(path, "1" if step.value else "0")
             except FileNotFoundError:
                 continue  # a kernel without IPv6 has none to turn off; a link that went away fails at its SetLink
             except OSError as error:
@@ -347,13 +356,22 @@ def _is_still(
     return link.master == (master.index if master is not None else 0 if not before else -1)
 
 
-def _restore_ipv6(path: Path, before: bool | None) -> Undo | None:
+def _write(path: str, value: str) -> None:
+    """Write a file of /proc/sys; pathlib would cost as much as the kernel does."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, value.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _restore_ipv6(path: str, before: bool | None) -> Undo | None:
     if before is None:  # the link is new and goes as a whole
         return None
 
     def undo() -> None:
         with contextlib.suppress(FileNotFoundError):
-            path.write_text("1" if before else "0")
+            _write(path, "1" if before else "0")
 
     return undo
 

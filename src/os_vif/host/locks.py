@@ -8,6 +8,7 @@ directory does not fill up with one file for every VIF there ever was.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 import zlib
@@ -34,13 +35,20 @@ def held(names: Iterable[str]) -> Iterator[None]:
 
 def directory() -> str:
     """The first place that belongs to this user and can be written: /run for root, else the user's own."""
+    return _directory(os.geteuid(), os.environ.get("XDG_RUNTIME_DIR"))
+
+
+@functools.lru_cache(maxsize=2)
+def _directory(euid: int, runtime: str | None) -> str:
     candidates = ["/run/os-vif"]
-    if os.environ.get("XDG_RUNTIME_DIR"):
-        candidates.append(os.path.join(os.environ["XDG_RUNTIME_DIR"], "os-vif"))
-    candidates.append(os.path.join(tempfile.gettempdir(), f"os-vif-{os.geteuid()}"))
+    if runtime:
+        candidates.append(os.path.join(runtime, "os-vif"))
+    # in a user namespace everybody is root: the directory is named after the user outside
+    outside = Path("/proc/self/uid_map").read_text().split()[1:2] if euid == 0 else [str(euid)]
+    candidates.append(os.path.join(tempfile.gettempdir(), "-".join(["os-vif", *outside])))
     for path in candidates:
         with contextlib.suppress(OSError):
             Path(path).mkdir(mode=0o700, exist_ok=True)
-            if os.stat(path).st_uid == os.geteuid() and os.access(path, os.W_OK):
+            if os.stat(path).st_uid == euid and os.access(path, os.W_OK):
                 return path
     raise OSError(f"no directory for lock files can be written: tried {', '.join(candidates)}")

@@ -17,9 +17,9 @@ forward policy of its own in nftables (firewalld, /etc/nftables.conf) the operat
 the rules here then only take away. This is why a FORWARD chain of iptables, if it does anything, comes first:
 there an accept can be given.
 
-Rules that were placed in nftables before iptables came into use (Docker was installed) are found there by
-`present`; the next `apply` moves them. It writes the new ones before it removes the old ones, so no packet
-meets a host without them.
+Rules that were placed in nftables before iptables came into use (Docker was installed) no longer decide: `present`
+says so, and the next `apply` moves them. It writes the new ones before it removes the old ones, so no packet meets
+a host without them.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ __all__ = ["BridgeRules", "FilterError", "RuleFields", "Undo", "apply", "describ
 
 
 def present(rules: RuleFields) -> bool:
-    """Whether the rules of a bridge are there, complete and in order, in whichever backend they were placed.
+    """Whether the rules of a bridge are there, complete and in order, in the backend that decides on this host now.
 
     FilterError if the host does not let us look.
     """
     checked = [BridgeRules.of(rules)]
     nftables = Nftables.find()
-    if nftables is not None and nftables.holds(checked):
-        return True
     variants = used(nftables, _families(checked))
-    return bool(variants) and all(variant.holds(checked) for variant in variants)
+    if variants:
+        return all(variant.holds(checked) for variant in variants)
+    return nftables is not None and nftables.holds(checked)
 
 
 def apply(rules: Sequence[RuleFields]) -> Undo:
