@@ -18,11 +18,12 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 MARK_PREFIX = "os-vif:"
 SHARED_MARK = MARK_PREFIX + "shared"
 UNFINISHED_GROUP = 0x6F737669  # of links that a plug has made and not yet set up and marked: it may have died
+FORMER_NAME = "os-vif-was-"  # begins the altname with which a renamed link keeps the name it had
 LINK_NAME_MAX = 15  # IFNAMSIZ - 1, uapi/linux/if.h
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\Z")
@@ -71,7 +72,7 @@ class _Checked:
             _check_field(type(self).__name__, f.name, getattr(self, f.name))
 
 
-_LINK_NAME_FIELDS = frozenset({"name", "peer", "link", "port", "bridge", "source", "target"})
+_LINK_NAME_FIELDS = frozenset({"name", "peer", "link", "port", "bridge", "source", "target", "found"})
 
 
 def _check_field(resource: str, name: str, value: object) -> None:
@@ -158,7 +159,8 @@ class Link(_Checked):
 
     A missing SHARED one makes a plug fail with an error that names it; an EXTERNAL one is only reported by
     `check` and waited for by `wait_ready`. `mtu` and `up` are set where they differ, since the VIF's network
-    asks for them; None leaves them alone.
+    asks for them; None leaves them alone. An OWNED one (a NIC's representor of the VIF) is set down by an unplug,
+    not deleted, and carries no mark. optional: its absence is no difference.
     """
 
     name: str
@@ -166,10 +168,31 @@ class Link(_Checked):
     kind: str | None = None
     mtu: int | None = None
     up: bool | None = None
+    optional: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
         return ("attributes", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rename(_Checked):
+    """A link that is there already is called `name` while the VIF is plugged; `found` is what it is called now.
+
+    For NICs' representors, which the kernel named one way and the VIF another. It comes before all that speaks of
+    the link by `name`. The former name stays with the link as an altname with FORMER_NAME before it, so that an
+    unplug with no memory of the plug can give it back: a link left with the VIF's name would be in the way when the
+    VIF is plugged again, on another function. Where `found` equals `name` there is nothing to do but that. Another
+    link called `name` is an error. Kernels before 6.2 rename only what is down.
+    """
+
+    name: str
+    found: str
+    ownership: Ownership = OWNED
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("link-name", self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,12 +282,15 @@ class OvsBridge(_Checked):
 
     datapath_type: "system", "netdev", or "" for the default; None where the VIF does not care. A shared bridge that
     exists keeps its own; one that differs from what is asked for is reported by `check`.
+    default_datapath_type: with what it is made if datapath_type is None. It is no part of what the bridge should be:
+    two VIFs that differ in it alone want the same bridge.
     """
 
     name: str
     database: OvsDatabase
     ownership: Ownership = SHARED
     datapath_type: str | None = None
+    default_datapath_type: str = field(default="system", compare=False)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -300,7 +326,9 @@ class OvsPort(_Checked):
         return ("ovs-port", self.name)
 
 
-Resource = Bridge | Tap | Vlan | Link | BridgePort | AddressMove | FilterRules | Veth | OvsBridge | OvsPort
+Resource = (
+    Bridge | Tap | Vlan | Link | Rename | BridgePort | AddressMove | FilterRules | Veth | OvsBridge | OvsPort
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,11 +338,14 @@ class Plan:
     vif_id: the VIF's id (a UUID as text), which is what its owned objects are marked with.
     leftovers: owned objects that the VIF had when it was plugged another way (a port that was rebound); an unplug
     removes them where they are found, a plug does not make them.
+    obstacle: why the VIF cannot be plugged as it is, though what there is of it can be removed (a field is missing
+    that only a plug needs, or its device is gone); a plug raises it before anything is done.
     """
 
     vif_id: str
     resources: tuple[Resource, ...] = ()
     leftovers: tuple[Resource, ...] = ()
+    obstacle: Exception | None = None
 
     def __post_init__(self) -> None:
         if not self.vif_id or len(self.vif_id.encode()) > 200 or not self.vif_id.isprintable():
@@ -338,7 +369,7 @@ class Plan:
         for resource in self.resources:
             if isinstance(resource, (OvsBridge, OvsPort)):
                 continue
-            for attribute in ("name", "peer", "link", "port", "bridge", "source", "target"):
+            for attribute in ("name", "peer", "link", "port", "bridge", "source", "target", "found"):
                 name = getattr(resource, attribute, None)
                 if name is not None:
                     names[name] = None
