@@ -325,7 +325,10 @@ class _Run:
         todo = changes.merge(self._shared_steps + self._steps)
         if not todo:
             return {}
-        outcome = call(self.runner, todo, self._dependents, self._locks)
+        try:
+            outcome = call(self.runner, todo, self._dependents, self._locks)
+        except Exception as error:  # noqa: BLE001  # its VIFs failed; those of other runners may not have
+            return dict.fromkeys(self._vifs.values(), error)
         by_scope = {scope: index for index, scope in self._vifs.items()}
         return {by_scope[s]: e for s, e in outcome.errors.items() if s in by_scope}
 
