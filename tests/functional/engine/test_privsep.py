@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,9 @@ from os_vif import exception
 from os_vif.host import engine
 from vif_plug_linux_bridge import privsep
 
+# oslo.privsep leaves its files and sockets to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
 SECTION = "vif_plug_linux_bridge_privileged"
 
 
@@ -30,19 +32,14 @@ def daemon(host: None) -> Iterator[None]:
     cfg.CONF([], project="os-vif-tests", default_config_files=[])
     helper = Path(sys.executable).with_name("privsep-helper")
     cfg.CONF.set_override("helper_command", str(helper), SECTION)
-
     threads = set(threading.enumerate())
     try:
         yield
     finally:
-        with (
-            warnings.catch_warnings()
-        ):  # oslo.privsep leaves files of the connection to the garbage collector
-            warnings.simplefilter("ignore", ResourceWarning)
-            privsep.vif_plug.stop()
-            for thread in set(threading.enumerate()) - threads:
-                thread.join(5)
-            gc.collect()
+        privsep.vif_plug.stop()
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(5)
+        gc.collect()
         cfg.CONF.clear_override("helper_command", SECTION)
 
 
