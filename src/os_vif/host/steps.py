@@ -191,6 +191,10 @@ _STEPS: dict[str, type[Step]] = {
     )
 }
 _FIELDS = {cls: tuple(f.name for f in dataclasses.fields(cls)) for cls in _STEPS.values()}
+_TYPES = {  # "int | None" and the like
+    cls: {f.name: str(f.type).replace("None", "NoneType").split(" | ") for f in dataclasses.fields(cls)}
+    for cls in _STEPS.values()
+}
 _LINK_KINDS = frozenset({"bridge", "tun", "vlan"})
 
 
@@ -244,8 +248,10 @@ def _check(cls: type[Step], kwargs: dict[str, object]) -> None:
             kwargs[field] = _before(value)
         elif field == "rules":
             kwargs[field] = _rules(value)
-        elif not isinstance(value, (int, str, bool, type(None))):
-            raise ValueError(f"{cls.__name__}.{field}: {value!r} is not plain data")
+        elif type(value).__name__ not in _TYPES[cls][field]:
+            raise ValueError(f"{cls.__name__}.{field}: {value!r} is not {' or '.join(_TYPES[cls][field])}")
+        elif field in ("mtu", "address", "vlan_id"):
+            _plan._check_field(cls.__name__, field, value)
 
 
 _SETTABLE = frozenset({"mtu", "address", "alias", "group", "master", "arp_ignore", "arp_announce", "up"})
