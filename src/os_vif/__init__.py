@@ -162,13 +162,13 @@ def check(vif: VIFBase, instance_info: InstanceInfo | None = None) -> list[Diffe
 def repair(vif: VIFBase, instance_info: InstanceInfo | None = None) -> list[Difference]:
     """Mend what differs from what the VIF needs, also in objects it shares with others, which plug() leaves alone.
 
-    :returns: what was mended (as check() would have returned it); an empty list means that nothing was wrong
+    :returns: what was mended (as check() would have returned it). What others have to mend is not among it.
     :raises os_vif.exception.PlugException: something could not be mended; the host is as it was before
     """
     from os_vif.host import engine
 
     wanted = job(vif, instance_info)
-    found = engine.check([wanted])[0]
+    found = [d for d in engine.check([wanted])[0] if d.remedy != "wait"]
     if found:
         error = engine.apply([wanted], force=True)[0]
         if error is not None:
@@ -245,7 +245,11 @@ def _many(
         except Exception as error:  # noqa: BLE001  # told to the caller, VIF by VIF
             _note(errors, vif, error, failure)
     LOG.debug("To %s in one pass: %d VIFs", verb, len(planned))
-    for (vif, _), outcome in zip(planned, act([job for _, job in planned]), strict=True):
+    try:
+        outcomes = act([job for _, job in planned])
+    except Exception as error:  # noqa: BLE001  # the host could not even be looked at
+        outcomes = [error] * len(planned)
+    for (vif, _), outcome in zip(planned, outcomes, strict=True):
         if outcome is not None:
             _note(errors, vif, outcome, failure)
     if errors:
@@ -260,11 +264,18 @@ def _note(
 ) -> None:
     wrapped = failure(vif=vif, err=error)
     wrapped.__cause__ = error
-    key = (
-        str(vif.id) if "id" in vif else f"(VIF without an id, number {len(errors) + 1} of those that failed)"
-    )
+    known = _has(vif, "id")
+    key = str(vif.id) if known else f"(VIF without an id, number {len(errors) + 1} of those that failed)"
     errors[key] = wrapped
     LOG.error("VIF %s: %s", key, error)
+
+
+def _has(vif: VIFBase, field: str) -> bool:
+    """Whether it is a versioned object, and the field is set."""
+    try:
+        return field in vif
+    except TypeError:
+        return False
 
 
 def _manager() -> extension.ExtensionManager[Any]:
@@ -275,7 +286,7 @@ def _manager() -> extension.ExtensionManager[Any]:
 
 def _plugin(vif: VIFBase) -> PluginBase:
     manager = _manager()
-    name = vif.plugin if "plugin" in vif else ""
+    name = vif.plugin if _has(vif, "plugin") else ""
     try:
         plugin: PluginBase | None = manager[name].obj
     except KeyError:
