@@ -1,0 +1,24 @@
+"""The privsep context of the ovs plugin: its section and its path are what operators have configured."""
+
+from __future__ import annotations
+
+from oslo_privsep import capabilities, priv_context
+
+from os_vif.host import executor
+from os_vif.host.privsep import runner
+
+vif_plug = priv_context.PrivContext(
+    "vif_plug_ovs",
+    cfg_section="vif_plug_ovs_privileged",
+    pypath=__name__ + ".vif_plug",
+    capabilities=[capabilities.CAP_NET_ADMIN],
+)
+
+
+@vif_plug.entrypoint
+def execute(request: dict[str, object]) -> dict[str, object]:
+    """Run a pass of the engine in this context's daemon."""
+    return executor.execute(request)
+
+
+run = runner(vif_plug, execute)
