@@ -328,7 +328,7 @@ class _Run:
         try:
             outcome = call(self.runner, todo, self._dependents, self._locks)
         except Exception as error:  # noqa: BLE001  # its VIFs failed; those of other runners may not have
-            return dict.fromkeys(self._vifs.values(), error)
+            return dict.fromkeys(self._vifs, error)
         by_scope = {scope: index for index, scope in self._vifs.items()}
         return {by_scope[s]: e for s, e in outcome.errors.items() if s in by_scope}
 
