@@ -272,10 +272,7 @@ def _note(
 
 def _has(vif: VIFBase, field: str) -> bool:
     """Whether it is a versioned object, and the field is set."""
-    try:
-        return field in vif
-    except TypeError:
-        return False
+    return hasattr(vif, "obj_attr_is_set") and field in vif
 
 
 def _manager() -> extension.ExtensionManager[Any]:
