@@ -189,7 +189,7 @@ class OpenVSwitch:
 
     def _run(self, *command: str | Path) -> str:
         here = str(self.directory)
-        places = {name: here for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
+        places = dict.fromkeys(("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"), here)
         done = subprocess.run(
             [str(part) for part in command],
             env=os.environ | places,

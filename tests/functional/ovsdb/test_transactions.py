@@ -1,7 +1,8 @@
 """What a user does with the database: rows come and go, and ovs-vswitchd follows; held against ovs-vsctl."""
 
-from os_vif.host.ovsdb import Connection, Transaction
 from tests.ovs import OpenVSwitch
+
+from os_vif.host.ovsdb import Connection, Transaction
 
 
 def test_a_port_is_there_when_commit_returns(ovs: OpenVSwitch) -> None:

@@ -135,7 +135,8 @@ class Connection:
 
     def _schema_by(self, deadline: float) -> Schema:
         known = self._schema
-        if known is not None and self._session.current(known[0]):
+        # After a reconnect it may be another version that answers.
+        if known is not None and known[0] is self._session.open(deadline):
             return known[1]
         document, channel = self._session.call("get_schema", [DATABASE], deadline, repeatable=True)
         try:

@@ -91,7 +91,7 @@ class Timeout(OvsdbError):
             False: "",
         }[committed]
         message = (
-            f"{daemon} did not answer within {seconds:g} s (OVSDB {remote}): {what}.{fate}"
+            f"{daemon} did not answer within {in_words(seconds)} (OVSDB {remote}): {what}.{fate}"
             f" Is {daemon} running, and not overloaded?"
         )
         self._say(remote, message, (remote, daemon, what, seconds, committed))
@@ -147,3 +147,8 @@ class TransactionError(OvsdbError):
 
 class Raced(TransactionError):
     """What a ``wait`` operation asked for does not hold: somebody else changed the rows meanwhile."""
+
+
+def in_words(seconds: float) -> str:
+    """A time limit, without the little that was used up before it was looked at: "10 s"."""
+    return f"{round(seconds, 1 if seconds >= 1 else 2):g} s"

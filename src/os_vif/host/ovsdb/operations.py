@@ -6,6 +6,7 @@ condition of ``where`` are meant; an empty ``where`` means all rows.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -156,7 +157,8 @@ class Comment:
     text: str
 
     def encode(self, schema: Schema) -> dict[str, Json]:
-        return {"op": "comment", "comment": self.text}
+        text = self.text.replace("\0", " ").encode(errors="replace").decode()
+        return {"op": "comment", "comment": text}
 
     def decode(self, schema: Schema, result: dict[str, Json]) -> Result:
         return None
@@ -179,8 +181,9 @@ def decode_results(schema: Schema, operations: Sequence[Operation], reply: Json)
         raise ProtocolError(schema.remote, f"{len(operations)} operations, and the reply {str(reply)[:80]}")
     for number, result in enumerate(reply):
         if isinstance(result, dict) and "error" in result:
-            failed = operations[number] if number < len(operations) else None
-            raise refusal(schema.remote, "commit", failed, result)
+            if number == len(operations):
+                raise refusal(schema.remote, "commit", result)
+            raise _operation_failed(schema, operations[number], result)
     results: list[Result] = []
     try:
         for operation, result in zip(operations, reply, strict=False):
@@ -192,24 +195,58 @@ def decode_results(schema: Schema, operations: Sequence[Operation], reply: Json)
     return results
 
 
-def refusal(remote: str, method: str, operation: Operation | None, told: dict[str, Json]) -> TransactionError:
-    """The error for an object with ``error`` in it; ``operation`` None: it concerns ``method`` as a whole."""
+def refusal(remote: str, operation: str, told: dict[str, Json]) -> TransactionError:
+    """The error for an object with ``error`` in it, of which nothing is known but its own words."""
     error, details = str(told["error"]), str(told.get("details", ""))
-    table = getattr(operation, "table", None) or _named(_TABLE, details)
-    column = _named(_COLUMN, details)
+    return TransactionError(
+        remote, error, details, operation, _named(_TABLE, details), _named(_COLUMN, details)
+    )
+
+
+def _operation_failed(schema: Schema, operation: Operation, told: dict[str, Json]) -> TransactionError:
+    error, details = str(told["error"]), str(told.get("details", ""))
     kind = Raced if isinstance(operation, Wait) and error == "timed out" else TransactionError
-    where = type(operation).__name__.lower() if operation else method
-    return kind(remote, error, details, where, table, column)
+    table = None if isinstance(operation, Comment) else operation.table
+    column = _named(_COLUMN, details) or _blamed_column(operation.encode(schema), told, details)
+    return kind(schema.remote, error, details, type(operation).__name__.lower(), table, column)
 
 
-# As ovsdb-server words it: table Port column tag; "Port" table; column "name"; column name.
-_TABLE = re.compile(r"""\btable "?(\w+)"?|"(\w+)" table\b|\b(\w+) table\b""")
+# As ovsdb-server words it: "Table Port column tag", "column "name"", "in "Port" table", "cannot delete Port row"
+_TABLE = re.compile(
+    r"""\btable "?(\w+)"? column|"(\w+)" table\b|in table (\w+)|cannot delete (\w+) row""", re.I
+)
 _COLUMN = re.compile(r"""\bcolumn "?(\w+)"?""")
 
 
 def _named(pattern: re.Pattern[str], details: str) -> str | None:
     found = pattern.search(details)
     return next(filter(None, found.groups()), None) if found else None
+
+
+def _blamed_column(encoded: dict[str, Json], told: dict[str, Json], details: str) -> str | None:
+    """The one column whose value the server quotes, in ``syntax`` or at the beginning of its details."""
+    row = encoded.get("row")
+    given = list(row.items()) if isinstance(row, dict) else []
+    for part in ("where", "mutations"):
+        listed = encoded.get(part)
+        given += (
+            [(str(one[0]), one[2]) for one in listed if isinstance(one, list)]
+            if isinstance(listed, list)
+            else []
+        )
+    if "syntax" not in told and not re.search(r"valid range|allowed values|length", details):
+        return None
+    quoted = str(told.get("syntax", details.split(" ")[0]))
+    blamed = {column for column, value in given if quoted in _texts(value)}
+    return blamed.pop() if len(blamed) == 1 else None
+
+
+def _texts(value: Json) -> set[str]:
+    """A datum and its atoms as the server quotes them."""
+    texts = {json.dumps(value, separators=(",", ":")), str(value)}
+    for part in value if isinstance(value, list) else ():
+        texts |= _texts(part)
+    return texts
 
 
 def _count(result: dict[str, Json]) -> int:

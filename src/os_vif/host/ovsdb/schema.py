@@ -16,6 +16,7 @@ map                            dict
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -121,8 +122,7 @@ class Column:
             if kind == "boolean":
                 return atom
         elif isinstance(atom, _PYTHON[kind]):
-            assert isinstance(atom, (str, int, float))
-            return atom
+            return _sendable(atom)
         raise Malformed(f"{atom!r} is not {self.words}")
 
 
@@ -153,7 +153,7 @@ class Schema:
         return column in self.tables.get(table, {})
 
     def columns(self, table: str) -> Mapping[str, Column]:
-        """The columns of a table; raises SchemaMismatch if there is no such table."""
+        """The columns of a table; raises SchemaMismatch if there is none of that name."""
         found = self.tables.get(table)
         if found is None:
             raise SchemaMismatch(self.remote, table, None, f"no such table in {self.name} {self.version}")
@@ -173,10 +173,12 @@ class Schema:
 
     def encode_columns(self, table: str, columns: Iterable[str]) -> list[Json]:
         """The names, each of a column of the table; raises SchemaMismatch."""
+        self.columns(table)
         return [name for name in columns if self.column(table, name)]
 
     def encode_where(self, table: str, where: Iterable[Condition]) -> list[Json]:
         """The <condition>s; raises SchemaMismatch."""
+        self.columns(table)
         return [[column, function, self._encode(table, column, value)] for column, function, value in where]
 
     def encode_mutations(self, table: str, mutations: Iterable[Condition]) -> list[Json]:
@@ -247,6 +249,23 @@ def _base(told: Json) -> str:
     if not isinstance(kind, str) or kind not in _PYTHON:
         raise Malformed(f"unknown type {kind!r}")
     return kind
+
+
+def _sendable(atom: Atom | Reference) -> Json:
+    """The atom itself; raises Malformed for what would make ovsdb-server drop the connection."""
+    if isinstance(atom, str) and "\0" not in atom and (atom.isascii() or _is_utf8(atom)):
+        return atom
+    if isinstance(atom, (int, float)) and math.isfinite(atom):
+        return atom
+    raise Malformed(f"{atom!r} cannot be said in JSON")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _decode(kind: str, atom: Json) -> Atom:

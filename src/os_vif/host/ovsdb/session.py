@@ -15,7 +15,14 @@ import time
 from collections.abc import Callable, Iterator
 
 from os_vif.host.ovsdb.channel import Channel, ChannelLost, Loss, Request
-from os_vif.host.ovsdb.error import ConnectionFailed, ConnectionLost, ProtocolError, Timeout, TransactionError
+from os_vif.host.ovsdb.error import (
+    ConnectionFailed,
+    ConnectionLost,
+    ProtocolError,
+    Timeout,
+    TransactionError,
+    in_words,
+)
 from os_vif.host.ovsdb.framing import Json
 from os_vif.host.ovsdb.operations import refusal
 from os_vif.host.ovsdb.remote import Stream, TlsFiles, parse_remote, tls_context
@@ -53,8 +60,9 @@ class Session:
         error of the whole request.
         """
         seconds = max(0.0, deadline - time.monotonic())
+        loss: Loss | None = None
         while True:
-            channel = self._open(deadline)
+            channel = self.open(deadline)
             request: Request | None = None
             try:
                 request = channel.request(method, params)
@@ -62,7 +70,8 @@ class Session:
             except ChannelLost as lost:
                 if changes and not repeatable and request is not None and request.sent:
                     raise ConnectionLost(self.remote, lost.loss.reason, sent=True) from None
-                self._raise_if_over(lost.loss, deadline, seconds)
+                loss = lost.loss
+                self._raise_if_over(loss, deadline, seconds)
                 continue
             except BaseException:
                 if request is not None:
@@ -73,6 +82,9 @@ class Session:
                 if channel.idle() and channel.last_heard < deadline - seconds:
                     # Not a sound since the request: if the peer is gone, a new connection will show it.
                     channel.lose("ovsdb-server does not answer")
+                if loss is not None and not channel.heard and not changes:
+                    # The last of several that were closed on us; there was no time left to see it.
+                    self._raise_if_over(loss, deadline, seconds)
                 committed = None if changes else False
                 raise Timeout(self.remote, "ovsdb-server", f"a {method} request", seconds, committed)
             if request.error is not None:
@@ -83,19 +95,30 @@ class Session:
         """Until ``ready()``, over any number of reconnects; False at the deadline."""
         seconds = max(0.0, deadline - time.monotonic())
         while True:
-            channel = self._open(deadline)
+            channel = self.open(deadline)
             try:
                 return channel.wait(ready, deadline)
             except ChannelLost as lost:
                 self._raise_if_over(lost.loss, deadline, seconds)
 
-    def current(self, channel: Channel) -> bool:
-        """What was learnt over this channel still holds."""
-        return channel is self._channel and self._pid == os.getpid()
+    def open(self, deadline: float) -> Channel:
+        """The channel, once it is known to stand; a new one if need be."""
+        if self._pid != os.getpid():
+            self._after_fork()
+        channel = self._channel
+        if channel is not None and channel.usable():
+            return channel
+        with self._opening_until(deadline):
+            channel = self._channel
+            if channel is None or channel.loss is not None:
+                if channel is not None and channel.heard:
+                    self._attempts = 0
+                channel = self._channel = self._connect(deadline)
+            return channel
 
     def follow(self, watch: Watch, deadline: float) -> None:
         """Start the watch, here and on every later channel, and wait for its rows."""
-        self._open(deadline)
+        self.open(deadline)
         with self._opening_until(deadline):
             self._watches.by_name[watch.name] = watch
             if self._channel is not None:
@@ -117,41 +140,26 @@ class Session:
         """End the watch; the server is told if it can be."""
         known = self._watches.by_name.pop(watch.name, None)
         channel = self._channel
-        if known is not None and channel is not None and self.current(channel):
+        if known is not None and channel is not None and self._pid == os.getpid():
             with contextlib.suppress(ChannelLost):
                 channel.request("monitor_cancel", [watch.name])
 
     def refused(self, method: str, error: Json) -> TransactionError:
         """The error of a reply whose ``error`` is not null (RFC 7047, 4.1)."""
         told = error if isinstance(error, dict) and "error" in error else {"error": error}
-        return refusal(self.remote, method, None, told)
+        return refusal(self.remote, method, told)
 
     def close(self) -> None:
         """For good; who waits gets ConnectionFailed."""
         self._closed.set()
         channel = self._channel
-        if channel is not None and self.current(channel):
+        if channel is not None and self._pid == os.getpid():
             channel.lose("this connection was closed", hopeless=True)
 
     def release(self) -> None:
         """Close the descriptors when the last user is gone."""
         if self._channel is not None:
             self._channel.release()
-
-    def _open(self, deadline: float) -> Channel:
-        """The channel, once it is known to stand; a new one if need be."""
-        if self._pid != os.getpid():
-            self._after_fork()
-        channel = self._channel
-        if channel is not None and channel.usable():
-            return channel
-        with self._opening_until(deadline):
-            channel = self._channel
-            if channel is None or channel.loss is not None:
-                if channel is not None and channel.heard:
-                    self._attempts = 0
-                channel = self._channel = self._connect(deadline)
-            return channel
 
     def _connect(self, deadline: float) -> Channel:
         seconds = max(0.0, deadline - time.monotonic())
@@ -212,12 +220,12 @@ class Session:
         if loss.hopeless:
             raise ConnectionFailed(self.remote, loss.reason, "is it meant to let this client in?")
         if time.monotonic() >= deadline:
-            raise ConnectionFailed(self.remote, f"{loss.reason}, tried for {seconds:.3g} s")
+            raise ConnectionFailed(self.remote, f"{loss.reason}, tried for {in_words(seconds)}")
 
     def _unreachable(self, failure: OSError, seconds: float) -> ConnectionFailed:
         reason = failure.strerror or str(failure) or "no answer"
         if seconds:
-            reason += f", tried for {seconds:.3g} s"
+            reason += f", tried for {in_words(seconds)}"
         if isinstance(failure, ssl.SSLError):
             hint = "has the CA of each side signed the certificate of the other?"
         elif failure.errno in (errno.EACCES, errno.EPERM):

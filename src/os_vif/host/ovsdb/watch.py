@@ -191,25 +191,20 @@ class _Table:
 
 
 def _patched(column: Column, old: Value, difference: Json) -> Value:
-    """The value after a <row-update2> "modify": what is in a set or map and in the difference goes, what is in
-    the difference alone comes, a key with another value gets it; a single value is replaced.
+    """The value after a <row-update2> "modify".
+
+    A column of one value, or none, has the new one there. Of a set or map what is in both goes, what is in the
+    difference alone comes, and a key with another value gets it.
     """
-    if isinstance(old, dict):
-        pairs = column.decode(difference)
-        if not isinstance(pairs, dict):
-            raise Malformed(f"{difference!r} is no map")
-        new = dict(old)
-        for key, value in pairs.items():
-            if new.get(key) == value:
-                del new[key]
-            else:
-                new[key] = value
-        return new
-    if column.minimum == column.maximum == 1:
+    if column.maximum == 1:
         return column.decode(difference)
-    before = old if isinstance(old, frozenset) else frozenset(() if old is None else (old,))
-    members = before ^ column.decode_members(difference)
-    return members if column.maximum != 1 else next(iter(members), None)
+    if isinstance(old, frozenset):
+        return old ^ column.decode_members(difference)
+    pairs = column.decode(difference)
+    if not isinstance(pairs, dict) or not isinstance(old, dict):
+        raise Malformed(f"{str(difference)[:80]} is no map")
+    kept = {key: value for key, value in old.items() if key not in pairs}
+    return kept | {key: value for key, value in pairs.items() if old.get(key) != value}
 
 
 def _condition(name: str, column: Column, function: str, value: Given) -> Callable[[Row], bool]:
