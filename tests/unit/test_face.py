@@ -78,12 +78,12 @@ def uninitialized(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def plugins() -> Iterator[dict[str, PluginBase]]:
     """Initialized with a plugin of each sort, one of which fails to load."""
-    classes = {"planned": Planned, "third_party": ThirdParty, "broken": Broken}
+    classes: dict[str, type[Any]] = {"planned": Planned, "third_party": ThirdParty, "broken": Broken}
     found = [extension.Extension(name, mock.Mock(), plugin, None) for name, plugin in classes.items()]
     manager = extension.ExtensionManager.make_test_instance(found, namespace="os_vif")
     with mock.patch.object(extension, "ExtensionManager", return_value=manager):
         os_vif.initialize()
-        yield {name: manager[name].obj for name in classes}
+        yield {name: obj for name in classes if (obj := manager[name].obj) is not None}
 
 
 def vif(number: int, plugin: str) -> objects.vif.VIFGeneric:
