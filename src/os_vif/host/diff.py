@@ -6,10 +6,9 @@ into steps (os_vif.host.changes) and what `wait_ready` waits to see go away.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import Link as ObservedLink
 from os_vif.host.observe import Host
 from os_vif.host.plan import (
@@ -29,40 +28,6 @@ from os_vif.host.plan import (
     Tap,
     Vlan,
 )
-
-
-class Remedy(enum.StrEnum):
-    """What can be done about a difference."""
-
-    MEND = "mend"  # plug and repair make it right
-    ASK = "ask"  # shared with others: only repair changes it
-    REFUSE = "refuse"  # os-vif must not or cannot change it: a person has to
-    WAIT = "wait"  # somebody else is expected to make it
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One object on the host that is not as a plan says.
-
-    attribute: "present", or the word iproute2 has for it; expected and actual: its values, None for "nothing";
-    implied: it follows from another difference of the same plan (a tap that is missing is in no bridge either).
-    """
-
-    resource: Resource
-    attribute: str
-    expected: int | str | bool | None
-    actual: int | str | bool | None
-    remedy: Remedy
-    message: str
-    implied: bool = False
-
-    @property
-    def object(self) -> str:
-        """What the object is called on the host."""
-        return self.resource.key[1]
-
-    def __str__(self) -> str:
-        return self.message
 
 
 def compare(plan: Plan, host: Host) -> list[Difference]:

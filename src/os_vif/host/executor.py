@@ -36,11 +36,10 @@ def execute(request: Mapping[str, object]) -> dict[str, object]:
     scopes = {int(scope): frozenset(others) for scope, others in dependents}
     if any(step.scope not in scopes for step in parsed):
         raise ValueError("a step belongs to no scope")
-    todo = [step for step in parsed if not _is_satisfied(step)]
     run = Pass(netlink.route_socket(), scopes)
-    if todo:
+    if not all(_is_satisfied(step) for step in parsed):
         with locks.held(str(name) for name in names):
-            run.run(todo)
+            run.run(parsed)
     return run.outcome()
 
 

@@ -25,8 +25,6 @@ a host without them.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
@@ -115,17 +113,13 @@ def _families(rules: Sequence[BridgeRules]) -> list[int]:
 
 @contextlib.contextmanager
 def _locked() -> Iterator[None]:
-    """One writer of rules at a time, process or thread; the kernel releases the lock of one that dies.
+    """One writer of rules at a time, process or thread.
 
-    Not a lock of locks.held(): the executor holds some of those while it calls us, and all bridges share a chain.
+    Not one of locks.held(): the executor holds some of those while it calls us, and all bridges share a chain.
     """
-    try:
-        path = os.path.join(locks.directory(), "filters.lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise FilterError(what="lock of the filter rules", err=str(error)) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.file_lock("filters.lock"))
+        except OSError as error:
+            raise FilterError(what="lock of the filter rules", err=str(error)) from error
         yield
-    finally:
-        os.close(descriptor)
