@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 Pairs = tuple[tuple[str, str], ...]
 
-TYPES = (
-    objects.vif.VIFBridge,
-    objects.vif.VIFOpenVSwitch,
-    objects.vif.VIFVHostUser,
-    objects.vif.VIFHostDevice,
-)
-
 _ID_MAX = 64  # a UUID has 36 characters
 
 
@@ -61,7 +54,13 @@ class Request:
         :raises InvalidVIF: naming the field, see vif_plug_ovs.exception for its kinds
         """
         profile = _profile(vif)
-        if not isinstance(vif, TYPES):
+        known = (
+            objects.vif.VIFBridge,
+            objects.vif.VIFOpenVSwitch,
+            objects.vif.VIFVHostUser,
+            objects.vif.VIFHostDevice,
+        )
+        if not isinstance(vif, known):
             name = type(vif).__name__
             raise UnknownVIFType(vif_type=name, vif_id=get(vif, "id"), field="type")
         network = get(vif, "network")
