@@ -70,8 +70,10 @@ class OpenVSwitch:
         """``ovs-appctl -t DAEMON ARGS``, for ovsdb-server or ovs-vswitchd."""
         return self._run("ovs-appctl", "-t", self.directory / f"{daemon}.ctl", *args)
 
-    def start_ovsdb(self) -> None:
-        self._daemon("ovsdb-server", self.directory / "conf.db", f"--remote=punix:{self.socket}")
+    def start_ovsdb(self, *options: str) -> None:
+        remotes = (f"punix:{self.socket}", "db:Open_vSwitch,Open_vSwitch,manager_options")
+        listen = (f"--remote={remote}" for remote in remotes)
+        self._daemon("ovsdb-server", self.directory / "conf.db", *listen, *options)
 
     def start_vswitchd(self) -> None:
         self._daemon("ovs-vswitchd", self.remote)
@@ -102,7 +104,7 @@ class OpenVSwitch:
         for daemon in ("ovs-vswitchd", "ovsdb-server"):
             self._kill(daemon)
 
-    def listen(self, method: str = "tcp", host: str = "127.0.0.1", *options: str) -> str:
+    def listen(self, method: str = "tcp", host: str = "127.0.0.1") -> str:
         """Have ovsdb-server listen there too, on a free port; the remote for clients.
 
         For ``ssl`` start it with ``start_ovsdb_tls`` first.
@@ -112,7 +114,7 @@ class OpenVSwitch:
             probe.bind((host, 0))
             port = probe.getsockname()[1]
         bracketed = f"[{host}]" if ":" in host else host
-        self.appctl("ovsdb-server", "ovsdb-server/add-remote", f"p{method}:{port}:{bracketed}", *options)
+        self.appctl("ovsdb-server", "ovsdb-server/add-remote", f"p{method}:{port}:{bracketed}")
         return f"{method}:{bracketed}:{port}"
 
     def start_ovsdb_tls(self) -> TlsFiles:
@@ -122,13 +124,11 @@ class OpenVSwitch:
         """
         self._certificate_authority("ca")
         self._certificate("server", "ca")
-        self._daemon(
-            "ovsdb-server",
-            self.directory / "conf.db",
-            f"--remote=punix:{self.socket}",
-            f"--private-key={self.directory}/server.key",
-            f"--certificate={self.directory}/server.crt",
-            f"--ca-cert={self.directory}/ca.crt",
+        here = self.directory
+        self.start_ovsdb(
+            f"--private-key={here}/server.key",
+            f"--certificate={here}/server.crt",
+            f"--ca-cert={here}/ca.crt",
         )
         return self.client_certificate("client", "ca")
 

@@ -70,19 +70,19 @@ class Transaction:
     def insert(self, table: str, row: GivenRow) -> NewRow:
         # A name of its own for every row ever: used in another transaction, it is an error there.
         name = f"row{uuid4().hex}"
-        return NewRow(name, self._add(Insert(table, row, name)))
+        return NewRow(name, self._add(Insert(table, _own_row(row), name)))
 
     def update(self, table: str, where: Where, row: GivenRow) -> Slot[int]:
-        return Slot(self._add(Update(table, where, row)))
+        return Slot(self._add(Update(table, _own(where), _own_row(row))))
 
     def mutate(self, table: str, where: Where, mutations: Sequence[Condition]) -> Slot[int]:
-        return Slot(self._add(Mutate(table, where, mutations)))
+        return Slot(self._add(Mutate(table, _own(where), _own(mutations))))
 
     def delete(self, table: str, where: Where) -> Slot[int]:
-        return Slot(self._add(Delete(table, where)))
+        return Slot(self._add(Delete(table, _own(where))))
 
     def select(self, table: str, where: Where = (), columns: Sequence[str] | None = None) -> Slot[list[Row]]:
-        return Slot(self._add(Select(table, where, columns)))
+        return Slot(self._add(Select(table, _own(where), columns)))
 
     def wait(
         self,
@@ -94,20 +94,35 @@ class Transaction:
         timeout: int = 0,
     ) -> None:
         """``timeout`` in milliseconds; commit() raises Raced when the condition is not met."""
-        self._add(Wait(table, where, columns, rows, until, timeout))
+        self._add(Wait(table, _own(where), columns, [_own_row(row) for row in rows], until, timeout))
 
     def assert_row(self, table: str, uuid: UUID, values: Mapping[str, Given]) -> None:
         """Raced unless the row is still there, and still has these values (maps and sets: exactly these)."""
-        self._add(Wait(table, [("_uuid", "==", uuid)], ["_uuid", *values], [{"_uuid": uuid, **values}]))
+        self.wait(table, [("_uuid", "==", uuid)], ["_uuid", *values], [{"_uuid": uuid, **values}])
 
     def assert_none(self, table: str, where: Where) -> None:
         """Raced if any row meets the conditions."""
-        self._add(Wait(table, where, ["_uuid"], []))
+        self.wait(table, where, ["_uuid"], [])
 
     def assert_any(self, table: str, where: Where) -> None:
         """Raced if no row meets the conditions."""
-        self._add(Wait(table, where, ["_uuid"], [], "!="))
+        self.wait(table, where, ["_uuid"], [], "!=")
 
     def _add(self, operation: Operation) -> int:
         self._operations.append(operation)
         return len(self._operations) - 1
+
+
+# What is given now is meant, also if the caller goes on to change the map or set that he has from a select.
+def _own_row(row: GivenRow) -> GivenRow:
+    return {column: _own_value(value) for column, value in row.items()}
+
+
+def _own(conditions: Sequence[Condition]) -> Sequence[Condition]:
+    return [(column, function, _own_value(value)) for column, function, value in conditions]
+
+
+def _own_value(value: Given) -> Given:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, (set, list)) else value
