@@ -94,6 +94,7 @@ def imports(module: str) -> Iterator[Import]:
                 yield Import(module, name, id(node) in guarded)
 
 
+@cache
 def all_imports() -> list[Import]:
     return [found for module in modules() for found in imports(module)]
 
