@@ -20,14 +20,13 @@ from os_vif.plugin import PlannedPlugin
 from vif_plug_ovs import constants, names, plans
 from vif_plug_ovs.exception import UnknownVIFType
 from vif_plug_ovs.names import is_trunk_bridge
-from vif_plug_ovs.request import Request
+from vif_plug_ovs.request import Request, database
 
 if TYPE_CHECKING:
-    from os_vif.host.engine import Runner
+    from os_vif.host.passes import Runner
+    from vif_plug_ovs.ovsdb.ovsdb_lib import BaseOVS
 
 __all__ = ["OvsPlugin", "is_trunk_bridge"]
-
-_NO_TIMEOUT = 86400.0  # seconds, for the option's 0: nobody has waited a day for a port
 
 
 class OvsPlugin(PlannedPlugin):
@@ -169,16 +168,16 @@ class OvsPlugin(PlannedPlugin):
         return names.veth_pair(vif.id)
 
     @functools.cached_property
+    def ovsdb(self) -> BaseOVS:
+        """Single operations on Open vSwitch, for other projects; connects at its first use."""
+        from vif_plug_ovs.ovsdb.ovsdb_lib import BaseOVS
+
+        return BaseOVS(self.config)
+
+    @functools.cached_property
     def _database(self) -> OvsDatabase:
         # read at the first VIF, not when the plugin is loaded: the service may not have read its options by then
-        config = self.config
-        return OvsDatabase(
-            remote=config.ovsdb_connection,
-            timeout=float(config.ovs_vsctl_timeout) or _NO_TIMEOUT,
-            private_key=config.ssl_key_file,
-            certificate=config.ssl_cert_file,
-            ca_certificate=config.ssl_ca_cert_file,
-        )
+        return database(self.config)
 
 
 def _described(

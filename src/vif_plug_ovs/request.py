@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Pairs = tuple[tuple[str, str], ...]
 
+_NO_TIMEOUT = 86400.0  # seconds, for the option's 0: nobody has waited a day for a port
 _ID_MAX = 64  # a UUID has 36 characters
 
 
@@ -172,6 +173,17 @@ class Request:
         if name in {self.bridge, *taken}:
             raise invalid(self.vif, field, f"{name!r} is the name of another link that this VIF needs")
         return name
+
+
+def database(config: cfg.ConfigOpts.GroupAttr) -> OvsDatabase:
+    """Where the plugin's section of the configuration says the database is."""
+    return OvsDatabase(
+        remote=config.ovsdb_connection,
+        timeout=float(config.ovs_vsctl_timeout) or _NO_TIMEOUT,
+        private_key=config.ssl_key_file,
+        certificate=config.ssl_cert_file,
+        ca_certificate=config.ssl_ca_cert_file,
+    )
 
 
 def get(source: objects.base.VersionedObject, field: str) -> Any:
