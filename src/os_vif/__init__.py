@@ -24,7 +24,7 @@ from os_vif import exception
 if TYPE_CHECKING:
     from stevedore import extension
 
-    from os_vif.host.diff import Difference
+    from os_vif.host.differences import Difference
     from os_vif.host.engine import Job
     from os_vif.host.plan import Plan
     from os_vif.objects.host_info import HostInfo

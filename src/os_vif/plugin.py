@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from oslo_config import cfg
 
 if TYPE_CHECKING:
-    from os_vif.host.engine import Job, Runner
+    from os_vif.host.engine import Job
+    from os_vif.host.passes import Runner
     from os_vif.host.plan import Plan
     from os_vif.objects.host_info import HostPluginInfo
     from os_vif.objects.instance_info import InstanceInfo

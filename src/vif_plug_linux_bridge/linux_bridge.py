@@ -34,7 +34,7 @@ from os_vif.plugin import PlannedPlugin
 from vif_plug_linux_bridge import constants
 
 if TYPE_CHECKING:
-    from os_vif.host.engine import Runner
+    from os_vif.host.passes import Runner
 
 _PREFIX_MAX = 16  # what fits in the name of an iptables chain beside the chain's own name
 

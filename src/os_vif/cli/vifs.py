@@ -16,7 +16,7 @@ from os_vif.cli.errors import ExitCode, SomeFailed, explain
 
 if TYPE_CHECKING:
     from os_vif.cli.input import Card
-    from os_vif.host.diff import Difference
+    from os_vif.host.differences import Difference
     from os_vif.host.engine import Job
     from os_vif.host.preview import Preview
 
@@ -236,7 +236,7 @@ def _show_preview(cards: Sequence[Card], found: Preview, common: Common) -> int:
 
 def _show_differences(cards: Sequence[Card], found: Sequence[list[Difference]], common: Common) -> None:
     from os_vif.cli import wording
-    from os_vif.host.diff import Remedy
+    from os_vif.host.differences import Remedy
 
     if common.output_format is Format.JSON:
         _show_differences_json(cards, found)

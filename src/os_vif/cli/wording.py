@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os_vif.host.diff import Remedy
+from os_vif.host.differences import Remedy
 from os_vif.host.netlink import Link as ObservedLink
 from os_vif.host.plan import (
     AddressMove,

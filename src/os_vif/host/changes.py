@@ -9,25 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from os_vif.host import diff, steps
+from os_vif.host import steps
+from os_vif.host.differences import Difference, Remedy
 from os_vif.host.observe import Host
+from os_vif.host.ovs.steps import MakeOvs
 from os_vif.host.plan import (
+    FORMER_NAME,
     OWNED,
-    SHARED,
     SHARED_MARK,
-    UNFINISHED_GROUP,
     AddressMove,
     Bridge,
     BridgePort,
     FilterRules,
     Link,
+    OvsBridge,
+    OvsPort,
     Plan,
+    Rename,
     Resource,
     Tap,
+    Veth,
     Vlan,
 )
 
-Differences = Sequence[diff.Difference]
+Differences = Sequence[Difference]
 
 
 def to_make(resource: Resource, found: Differences, plan: Plan, host: Host, scope: int) -> list[steps.Step]:
@@ -58,7 +63,7 @@ def merge(made: Iterable[steps.Step]) -> list[steps.Step]:
     return merged
 
 
-_ATTRIBUTES = ("mtu", "address", "alias", "group", "master", "arp_ignore", "arp_announce", "up")
+_ATTRIBUTES = ("mtu", "address", "alias", "group", "master", "arp_ignore", "arp_announce", "promisc", "up")
 
 
 def _joined(first: steps.SetLink, second: steps.SetLink) -> steps.SetLink:
@@ -68,6 +73,40 @@ def _joined(first: steps.SetLink, second: steps.SetLink) -> steps.SetLink:
         values[attribute] = getattr(first, attribute) if value is None else value
     before = dict(second.before) | dict(first.before)
     return steps.SetLink(scope=first.scope, name=first.name, before=tuple(before.items()), **values)
+
+
+def inverse(done: Sequence[steps.Step]) -> list[steps.Step]:
+    """The steps that undo steps which were carried out.
+
+    A mark that a link got stays: it is harmless, and who had it before is not known here.
+    """
+    marks = {s.name: s.alias for s in done if isinstance(s, steps.SetLink) and s.alias}
+    back: list[steps.Step] = []
+    for step in reversed(done):
+        kind = _ADDED.get(type(step))
+        if kind is not None:
+            name = str(getattr(step, "name", ""))
+            mark = marks.get(name, SHARED_MARK)
+            back.append(steps.DeleteLink(scope=step.scope, name=name, kind=kind, mark=mark, adopt=True))
+        elif isinstance(step, steps.SetLink) and step.before:
+            values = {k: v for k, v in step.before if k != "alias"}
+            back.append(steps.SetLink(scope=step.scope, name=step.name, **values))  # type: ignore[arg-type]
+        elif isinstance(step, steps.DisableIPv6) and step.before is not None:
+            back.append(steps.DisableIPv6(scope=step.scope, name=step.name, value=step.before))
+        elif isinstance(step, steps.RenameLink):
+            names = {"name": step.new_name, "new_name": step.name, "former": step.former}
+            back.append(steps.RenameLink(scope=step.scope, keep=not step.keep, **names))
+        elif isinstance(step, steps.MoveAddresses):
+            back.append(steps.MoveAddresses(scope=step.scope, source=step.target, target=step.source))
+    return back
+
+
+_ADDED: dict[type[steps.Step], str] = {
+    steps.AddBridge: "bridge",
+    steps.AddTap: "tun",
+    steps.AddVlan: "vlan",
+    steps.AddVeth: "veth",
+}
 
 
 def _is_missing(found: Differences) -> bool:
@@ -83,7 +122,7 @@ def _settings(name: str, found: Differences, plan: Plan, scope: int) -> Iterator
     values: dict[str, int | str | bool | None] = {}
     before: list[tuple[str, int | str | bool]] = []
     for difference in found:
-        if difference.remedy is not diff.Remedy.MEND:
+        if difference.remedy is not Remedy.MEND:
             continue
         if difference.attribute == "disable_ipv6":
             was = None if difference.actual is None else bool(difference.actual)
@@ -148,6 +187,39 @@ def _vlan(vlan: Vlan, found: Differences, plan: Plan, host: Host, scope: int) ->
     yield steps.SetLink(scope=scope, name=vlan.name, alias=_mark(vlan, plan), group=0, up=vlan.up)
 
 
+def _veth(veth: Veth, found: Differences, plan: Plan, host: Host, scope: int) -> Iterator[steps.Step]:
+    if not _is_missing(found):
+        for name in (veth.name, veth.peer):
+            yield from _settings(name, [d for d in found if d.object == name], plan, scope)
+        return
+    yield steps.AddVeth(scope=scope, name=veth.name, peer=veth.peer, mtu=veth.mtu)
+    for name in (veth.name, veth.peer):
+        if veth.disable_ipv6 is not None:
+            yield steps.DisableIPv6(scope=scope, name=name, value=veth.disable_ipv6)
+        yield steps.SetLink(
+            scope=scope,
+            name=name,
+            alias=_mark(veth, plan),
+            group=0,
+            promisc=veth.promisc or None,
+            up=veth.up,
+        )
+
+
+def _rename(rename: Rename, found: Differences, plan: Plan, host: Host, scope: int) -> Iterator[steps.Step]:
+    if found:
+        former = FORMER_NAME + rename.found
+        yield steps.RenameLink(scope=scope, name=rename.found, new_name=rename.name, former=former)
+
+
+def _ovs(
+    resource: OvsBridge | OvsPort, found: Differences, plan: Plan, host: Host, scope: int
+) -> Iterator[steps.Step]:
+    if any(d.remedy is Remedy.MEND for d in found):
+        owner = plan.vif_id if resource.ownership is OWNED else None
+        yield MakeOvs(scope=scope, database=resource.database, resource=resource, owner=owner)
+
+
 def _link(link: Link, found: Differences, plan: Plan, host: Host, scope: int) -> Iterator[steps.Step]:
     yield from _settings(link.name, found, plan, scope)
 
@@ -182,64 +254,8 @@ _MAKE: dict[type, Callable[..., Iterator[steps.Step]]] = {
     BridgePort: _bridge_port,
     AddressMove: _address_move,
     FilterRules: _filter_rules,
+    Veth: _veth,
+    Rename: _rename,
+    OvsBridge: _ovs,
+    OvsPort: _ovs,
 }
-
-_KINDS: dict[type, str] = {Bridge: "bridge", Tap: "tun", Vlan: "vlan"}
-
-
-def to_remove(plan: Plan, host: Host, scope: int) -> list[steps.Step]:
-    """The steps that take away what the VIF owns on the host.
-
-    Objects that carry another VIF's mark, or are of another kind, are not the VIF's and stay; one without a
-    mark was plugged before marks were there (by an older os-vif) and goes.
-    """
-    made: list[steps.Step] = []
-    for resource in reversed(plan.resources):
-        kind = _KINDS.get(type(resource))
-        if resource.ownership is not OWNED or kind is None:
-            continue
-        found = diff.compare(Plan(plan.vif_id, (resource,)), host)
-        foreign = {"present", "kind"} | ({"mark"} if _belongs_to_another(found) else set())
-        if not any(d.attribute in foreign for d in found):
-            name = resource.key[1]
-            made.append(steps.DeleteLink(scope=scope, name=name, kind=kind, mark=plan.mark, adopt=True))
-    return made
-
-
-def _belongs_to_another(found: Differences) -> bool:
-    return any(d.attribute == "mark" and d.remedy is diff.Remedy.REFUSE for d in found)
-
-
-def to_remove_shared(plans: Iterable[Plan], host: Host, used: set[str], scope: int) -> list[steps.Step]:
-    """The steps that take away shared objects which os-vif made and nobody uses any more.
-
-    used: names of bridges that have other ports than those the plans put there. A bridge gives the
-    layer-3 configuration back to the NIC it came from before it goes.
-    """
-    resources = dict.fromkeys(r for plan in plans for r in plan if r.ownership is SHARED)
-    ours = {
-        r.name
-        for r in resources
-        if isinstance(r, (Bridge, Vlan))
-        and (link := host.links.get(r.name)) is not None
-        and (link.alias == SHARED_MARK or link.group == UNFINISHED_GROUP)
-    }
-    going = ours - used
-    made: list[steps.Step] = []
-    for resource in reversed(resources):
-        if isinstance(resource, FilterRules) and resource.bridge in going:
-            made.append(steps.RemoveFilter(scope=scope, rules=resource))
-        elif isinstance(resource, AddressMove) and resource.target in going:
-            nic = host.links.get(resource.source)
-            if nic is not None and not nic.up:  # routes cannot be over a link that is down
-                made.append(steps.SetLink(scope=scope, name=nic.name, up=True, before=(("up", False),)))
-            made.append(steps.MoveAddresses(scope=scope, source=resource.target, target=resource.source))
-        elif isinstance(resource, BridgePort) and resource.bridge in going and resource.port not in going:
-            port, bridge = host.links.get(resource.port), host.links[resource.bridge]
-            if port is not None and port.master == bridge.index:
-                made.append(steps.SetLink(scope=scope, name=resource.port, master=""))
-    for resource in reversed(resources):
-        if isinstance(resource, (Bridge, Vlan)) and resource.name in going:
-            kind = _KINDS[type(resource)]
-            made.append(steps.DeleteLink(scope=scope, name=resource.name, kind=kind, mark=SHARED_MARK))
-    return made

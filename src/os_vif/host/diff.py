@@ -7,10 +7,12 @@ into steps (os_vif.host.changes) and what `wait_ready` waits to see go away.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import Link as ObservedLink
 from os_vif.host.observe import Host
+from os_vif.host.ovs import diff as ovs_diff
 from os_vif.host.plan import (
     EXTERNAL,
     MARK_PREFIX,
@@ -23,11 +25,17 @@ from os_vif.host.plan import (
     BridgePort,
     FilterRules,
     Link,
+    OvsBridge,
+    OvsPort,
     Plan,
+    Rename,
     Resource,
     Tap,
+    Veth,
     Vlan,
 )
+
+_MADE = (Bridge, Tap, Vlan, Veth, Rename)  # what gives a link its name
 
 
 def compare(plan: Plan, host: Host) -> list[Difference]:
@@ -158,10 +166,52 @@ def _vlan(vlan: Vlan, plan: Plan, host: Host) -> Iterator[Difference]:
         yield from _value(vlan, vlan.name, "up", vlan.up, link.up)
 
 
+def _veth(veth: Veth, plan: Plan, host: Host) -> Iterator[Difference]:
+    ends = [host.links.get(name) for name in (veth.name, veth.peer)]
+    near, far = ends
+    if near is None and far is None:
+        yield _missing(veth, f"veth pair with {veth.peer}", veth.name)
+        return
+    if near is None or far is None or near.kind != "veth" or near.parent != far.index:
+        text = (
+            f"{veth.name}: is not one end of a veth pair whose other end is {veth.peer}; remove what is there"
+        )
+        actual = None if near is None else near.kind or "network device"
+        yield Difference(veth, "kind", f"veth with {veth.peer}", actual, Remedy.REFUSE, text)
+        return
+    for link in (near, far):
+        found = [*_mark(veth, plan, link)]
+        for attribute in ("mtu", "promisc", "disable_ipv6", "up"):
+            found += _value(veth, link.name, attribute, getattr(veth, attribute), getattr(link, attribute))
+        yield from (replace(difference, name=link.name) for difference in found)
+
+
+def _rename(rename: Rename, plan: Plan, host: Host) -> Iterator[Difference]:
+    current, other = host.links.get(rename.found), host.links.get(rename.name)
+    if current is None and other is None:
+        text = f"{rename.found}: no such network device on this host, to be called {rename.name}"
+        yield Difference(rename, "present", True, False, Remedy.REFUSE, text)
+    elif current is not None and rename.found != rename.name:
+        if other is not None and other.index != current.index:
+            text = f"{rename.name}: there is another device of that name, {rename.found} cannot get it"
+            yield Difference(rename, "name", rename.name, rename.found, Remedy.REFUSE, text)
+        elif current.name != rename.name:
+            text = f"{rename.found}: should be called {rename.name}"
+            yield Difference(rename, "name", rename.name, rename.found, Remedy.MEND, text)
+
+
+def _ovs_bridge(wanted: OvsBridge, plan: Plan, host: Host) -> Iterator[Difference]:
+    yield from ovs_diff.bridge(wanted, plan, host.ovs[wanted.database])
+
+
+def _ovs_port(wanted: OvsPort, plan: Plan, host: Host) -> Iterator[Difference]:
+    yield from ovs_diff.port(wanted, plan, host.ovs[wanted.database])
+
+
 def _link(wanted: Link, plan: Plan, host: Host) -> Iterator[Difference]:
     link = host.links.get(wanted.name)
     if link is None:
-        if any(isinstance(r, (Bridge, Tap, Vlan)) and r.name == wanted.name for r in plan):
+        if wanted.optional or any(isinstance(r, _MADE) and r.name == wanted.name for r in plan):
             return  # that resource says that it is missing, and how it is made
         if wanted.ownership is EXTERNAL:
             yield _missing(wanted, wanted.kind or "network device", wanted.name)
@@ -181,7 +231,7 @@ def _link(wanted: Link, plan: Plan, host: Host) -> Iterator[Difference]:
 
 def _bridge_port(member: BridgePort, plan: Plan, host: Host) -> Iterator[Difference]:
     port, bridge = host.links.get(member.port), host.links.get(member.bridge)
-    made = {r.name for r in plan if isinstance(r, (Bridge, Tap, Vlan))}
+    made = {r.name for r in plan if isinstance(r, _MADE)}
     if bridge is None and member.bridge not in made:
         text = f"{member.bridge}: no such bridge on this host, {member.port} cannot be a port of it"
         yield Difference(member, "master", member.bridge, None, Remedy.REFUSE, text)
@@ -217,8 +267,12 @@ _COMPARE: dict[type, Callable[..., Iterator[Difference]]] = {
     Bridge: _bridge,
     Tap: _tap,
     Vlan: _vlan,
+    Veth: _veth,
     Link: _link,
+    Rename: _rename,
     BridgePort: _bridge_port,
     AddressMove: _address_move,
     FilterRules: _filter_rules,
+    OvsBridge: _ovs_bridge,
+    OvsPort: _ovs_port,
 }

@@ -24,7 +24,8 @@ class Difference:
     """One object on the host that is not as a plan says.
 
     attribute: "present", or the word iproute2 has for it; expected and actual: its values, None for "nothing";
-    implied: it follows from another difference of the same plan (a tap that is missing is in no bridge either).
+    implied: it follows from another difference of the same plan (a tap that is missing is in no bridge either);
+    name: what the object is called, where the resource is about more than one.
     """
 
     resource: Resource
@@ -34,11 +35,12 @@ class Difference:
     remedy: Remedy
     message: str
     implied: bool = False
+    name: str = ""
 
     @property
     def object(self) -> str:
         """What the object is called on the host."""
-        return self.resource.key[1]
+        return self.name or self.resource.key[1]
 
     def __str__(self) -> str:
         return self.message

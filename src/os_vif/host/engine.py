@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from os_vif import exception
-from os_vif.host import changes, diff, steps
+from os_vif.host import diff, removals, steps
+from os_vif.host.changes import to_make
+from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import LinkMonitor, route_socket
 from os_vif.host.observe import Host, observe
-from os_vif.host.plan import OWNED, SHARED, BridgePort, FilterRules, Plan, Resource
+from os_vif.host.passes import Outcome, Run, Runner, StaleError, call, unwrapped
+from os_vif.host.plan import (
+    OWNED,
+    SHARED,
+    BridgePort,
+    FilterRules,
+    OvsDatabase,
+    OvsPort,
+    Plan,
+    Resource,
+)
 
 LOG = logging.getLogger(__name__)
-
-Runner = Callable[[dict[str, object]], Mapping[str, object]]
-"""Runs a pass (os_vif.host.executor.execute) where there are privileges for it."""
-
-Outcome = Exception | None
 
 _ATTEMPTS = 4  # another process may change the host between our look and our change
 
@@ -50,7 +57,7 @@ def apply(jobs: Sequence[Job], *, force: bool = False) -> list[Outcome]:
     return outcomes
 
 
-def check(jobs: Sequence[Job]) -> list[list[diff.Difference]]:
+def check(jobs: Sequence[Job]) -> list[list[Difference]]:
     """What differs from each plan, object by object; an empty list is a VIF that is plugged as planned."""
     host = _observe_all(jobs)
     return [[d for d in diff.compare(job.plan, host) if not d.implied] for job in jobs]
@@ -67,14 +74,14 @@ def remove(jobs: Sequence[Job], *, shared: bool = False) -> list[Outcome]:
         for _ in range(_ATTEMPTS):
             failed = _remove_once(jobs, todo)
             outcomes = [failed.get(i) if i in todo else old for i, old in enumerate(outcomes)]
-            todo = [i for i, error in failed.items() if isinstance(error, _StaleError)]
+            todo = [i for i, error in failed.items() if isinstance(error, StaleError)]
             if not todo:
                 break
         if shared:
             failure = _remove_shared([jobs[i] for i in group])
             for i in group:
                 outcomes[i] = outcomes[i] or failure
-    return [_unwrapped(outcome) for outcome in outcomes]
+    return [unwrapped(outcome) for outcome in outcomes]
 
 
 def wait_ready(job: Job, timeout: float) -> None:
@@ -97,7 +104,7 @@ def wait_ready(job: Job, timeout: float) -> None:
 
 def _observe_all(jobs: Sequence[Job]) -> Host:
     """A snapshot with the filter rules, which take privileges to read."""
-    host = observe((job.plan for job in jobs), route_socket())
+    host = observe([job.plan for job in jobs], route_socket())
     filters: dict[FilterRules, bool] = {}
     for group in _by_runner(jobs, range(len(jobs))):
         rules = list(dict.fromkeys(r for i in group for r in jobs[i].plan if isinstance(r, FilterRules)))
@@ -107,15 +114,15 @@ def _observe_all(jobs: Sequence[Job]) -> Host:
             for error in outcome.errors.values():
                 raise error
             filters.update({r: bool(outcome.answers[n]) for n, r in enumerate(rules)})
-    return Host(links=host.links, names=host.names, configured=host.configured, filters=filters)
+    return replace(host, filters=filters)
 
 
 def _remove_once(jobs: Sequence[Job], todo: Sequence[int]) -> dict[int, Exception]:
-    host = observe((jobs[i].plan for i in todo), route_socket())
-    run = _Run(jobs[todo[0]].runner)
+    host = observe([jobs[i].plan for i in todo], route_socket(), leftovers=True)
+    run = Run(jobs[todo[0]].runner)
     for i in todo:
-        run.vif_scope(i, jobs[i].plan, changes.to_remove(jobs[i].plan, host, run.next_scope))
-    return run.execute()
+        run.vif_scope(i, jobs[i].plan, removals.to_remove(jobs[i].plan, host, run.next_scope))
+    return run.execute(host, roll_back=False)
 
 
 def _remove_shared(jobs: Sequence[Job]) -> Outcome:
@@ -123,7 +130,7 @@ def _remove_shared(jobs: Sequence[Job]) -> Outcome:
     failure: Outcome = None
     for _ in range(_ATTEMPTS):
         failure = _remove_shared_once(jobs)
-        if not isinstance(failure, _StaleError):
+        if not isinstance(failure, StaleError):
             break
     return failure
 
@@ -134,7 +141,7 @@ def _remove_shared_once(jobs: Sequence[Job]) -> Outcome:
     host = observe(plans, socket)
     uplinks = {r.port for plan in plans for r in plan if isinstance(r, BridgePort) and r.ownership is SHARED}
     used = {host.names.get(link.master, "") for link in socket.all_links() if link.name not in uplinks}
-    todo = changes.to_remove_shared(plans, host, used, scope=0)
+    todo = removals.to_remove_shared(plans, host, used, scope=0)
     if not todo:
         return None
     names = {" ".join(r.key) for plan in plans for r in plan if r.ownership is SHARED}
@@ -150,31 +157,38 @@ def _apply_once(
     """One pass over the jobs `todo`; fills `outcomes`, returns the jobs that are worth another pass."""
     again: list[int] = []
     for group in _by_runner(jobs, todo):
-        host = observe((jobs[i].plan for i in group), route_socket())
-        run = _Run(jobs[group[0]].runner)
+        host = observe([jobs[i].plan for i in group], route_socket())
+        run = Run(jobs[group[0]].runner)
+        unsettled: set[int] = set()
         for i in group:
-            error = _add_job(run, i, jobs[i].plan, host, force=force)
+            found = diff.compare(jobs[i].plan, host)
+            error = _add_job(run, i, jobs[i].plan, found, host, force=force)
             if error is not None:
                 outcomes[i] = error
-        changed = run.vifs()
-        failed = run.execute()
+            elif any(d.remedy is Remedy.SETTLE for d in found):
+                unsettled.add(i)
+        changed = [i for i in group if i in unsettled or i in run.vifs()]
+        failed = run.execute(host)
         for i, error in failed.items():
-            if isinstance(error, _StaleError) and not last:
+            if isinstance(error, StaleError) and not last:
                 again.append(i)
             else:
-                outcomes[i] = _unwrapped(error)
+                outcomes[i] = unwrapped(error)
         done = [i for i in changed if i not in failed]
         again += _verify(jobs, done, host, outcomes, last=last)
     return again
 
 
-def _add_job(run: _Run, index: int, plan: Plan, host: Host, *, force: bool) -> Outcome:
-    found = diff.compare(plan, host)
+def _add_job(
+    run: Run, index: int, plan: Plan, found: Sequence[Difference], host: Host, *, force: bool
+) -> Outcome:
+    if plan.obstacle is not None:
+        return plan.obstacle
     for difference in found:
-        refused = difference.remedy is diff.Remedy.REFUSE
-        if refused or (difference.remedy is diff.Remedy.ASK and not force):
+        refused = difference.remedy is Remedy.REFUSE
+        if refused or (difference.remedy is Remedy.ASK and not force):
             return _refusal(plan, difference)
-    by_resource: dict[Resource, list[diff.Difference]] = {}
+    by_resource: dict[Resource, list[Difference]] = {}
     for difference in found:
         by_resource.setdefault(difference.resource, []).append(difference)
     own: list[steps.Step] = []
@@ -182,7 +196,7 @@ def _add_job(run: _Run, index: int, plan: Plan, host: Host, *, force: bool) -> O
     for resource in plan:
         differences = by_resource.get(resource, [])
         if resource.ownership is OWNED:
-            own += changes.to_make(resource, differences, plan, host, run.next_scope)
+            own += to_make(resource, differences, plan, host, run.next_scope)
         elif resource.ownership is SHARED:
             needs += run.shared_scope(resource, differences, plan, host)
     run.vif_scope(index, plan, own, needs)
@@ -195,11 +209,15 @@ def _verify(
     """Look again: plugged is what is seen to be plugged. Returns the jobs to try again."""
     if not done:
         return []
-    host = observe((jobs[i].plan for i in done), route_socket())
+    plans = [jobs[i].plan for i in done]
+    _settle(plans)
+    host = observe(plans, route_socket())
     again = []
     for i in done:
-        left = [d for d in diff.compare(jobs[i].plan, host) if d.remedy is not diff.Remedy.WAIT]
-        if left and not last:
+        found = diff.compare(jobs[i].plan, host)
+        left = [d for d in found if d.remedy not in (Remedy.WAIT, Remedy.LEAVE)]
+        settled = not any(d.remedy is Remedy.SETTLE for d in left)
+        if left and settled and not last:
             again.append(i)
         elif left:
             words = "; ".join(str(d) for d in left)
@@ -208,17 +226,36 @@ def _verify(
     return again
 
 
+def _settle(plans: Sequence[Plan]) -> None:
+    """Wait for the ports that ovs-vswitchd has to open; whether it could is seen afterwards."""
+    ports: dict[OvsDatabase, list[str]] = {}
+    for plan in plans:
+        for resource in plan:
+            if isinstance(resource, OvsPort) and resource.must_be_ready:
+                ports.setdefault(resource.database, []).append(resource.name)
+    if ports:
+        from os_vif.host.ovs.settle import (
+            settle,  # with TLS and JSON: only hosts with Open vSwitch pay for it
+        )
+
+        for database, names in ports.items():
+            settle(database, names)
+
+
 def _drop_new(job: Job, before: Host) -> None:
     """Take away what was made for a VIF whose plug could not be verified."""
-    new = [
-        r for r in job.plan if r.ownership is OWNED and r.key[0] == "link" and r.key[1] not in before.links
-    ]
+    there = {("link", name) for name in before.links}
+    for state in before.ovs.values():
+        there |= {("ovs-port", name) for name in state.ports} | {
+            ("ovs-bridge", name) for name in state.bridges
+        }
+    new = [r for r in job.plan if r.ownership is OWNED and r.key not in there]
     for error in remove([Job(Plan(job.plan.vif_id, tuple(new)), job.runner)]):
         if error is not None:
             LOG.error("VIF %s: could not roll back an unverified plug: %s", job.plan.vif_id, error)
 
 
-def _refusal(plan: Plan, difference: diff.Difference) -> Exception:
+def _refusal(plan: Plan, difference: Difference) -> Exception:
     name, text = difference.object, difference.message
     if difference.attribute == "mark":
         return exception.NameCollision(text, name=name, vif=plan.vif_id, other=difference.actual)
@@ -257,111 +294,6 @@ def _words(resource: Resource, other: Resource) -> str:
         return type(resource).__name__
     names = [n for n in resource.__dataclass_fields__ if getattr(resource, n) != getattr(other, n)]
     return ", ".join(f"{n} {getattr(resource, n)}" for n in names)
-
-
-# --- one privileged call -----------------------------------------------------------------------------------------
-
-
-class _StaleError(Exception):
-    """The host changed between our look and our change: worth another pass, and what to say if that fails too."""
-
-    def __init__(self, failure: Exception) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
-
-
-def _unwrapped(outcome: Outcome) -> Outcome:
-    return outcome.failure if isinstance(outcome, _StaleError) else outcome
-
-
-@dataclass(slots=True)
-class _Run:
-    """Collects the steps of many VIFs, those of shared objects once and first, and has them run in one call."""
-
-    runner: Runner
-    next_scope: int = 0
-    _shared: dict[Resource, int] = field(default_factory=dict)
-    _shared_steps: list[steps.Step] = field(default_factory=list)
-    _steps: list[steps.Step] = field(default_factory=list)
-    _vifs: dict[int, int] = field(default_factory=dict)
-    _dependents: dict[int, list[int]] = field(default_factory=dict)
-    _locks: set[str] = field(default_factory=set)
-
-    def shared_scope(
-        self, resource: Resource, found: Sequence[diff.Difference], plan: Plan, host: Host
-    ) -> list[int]:
-        """The scope of a shared object, if there is anything to do about it; its steps are added once."""
-        scope = self._shared.get(resource)
-        if scope is None:
-            # numbered from below: VIFs and shared objects can be added in any order
-            scope = self._shared[resource] = -1 - len(self._shared)
-            made = changes.to_make(resource, found, plan, host, scope)
-            if made:
-                self._shared_steps += made
-                self._dependents[scope] = []
-                self._locks.add(" ".join(resource.key))
-        return [scope] if scope in self._dependents else []
-
-    def vif_scope(self, index: int, plan: Plan, own: Sequence[steps.Step], needs: Iterable[int] = ()) -> None:
-        """Add the steps of the VIF `index`, made for scope `next_scope`, and the shared scopes it needs."""
-        scopes = list(needs)
-        if not own and not scopes:
-            return
-        self._vifs[index] = scope = self.next_scope
-        self._dependents[scope] = [scope]
-        for shared in scopes:
-            self._dependents[shared].append(scope)
-        self._steps += own
-        if own:
-            self._locks.add(plan.vif_id)
-        self.next_scope += 1
-
-    def vifs(self) -> list[int]:
-        """The VIFs for which there is something to do."""
-        return list(self._vifs)
-
-    def execute(self) -> dict[int, Exception]:
-        """Run what was collected; returns the VIFs that failed, rolled back, and why."""
-        todo = changes.merge(self._shared_steps + self._steps)
-        if not todo:
-            return {}
-        try:
-            outcome = call(self.runner, todo, self._dependents, self._locks)
-        except Exception as error:  # noqa: BLE001  # its VIFs failed; those of other runners may not have
-            return dict.fromkeys(self._vifs, error)
-        by_scope = {scope: index for index, scope in self._vifs.items()}
-        return {by_scope[s]: e for s, e in outcome.errors.items() if s in by_scope}
-
-
-@dataclass(frozen=True, slots=True)
-class PassOutcome:
-    """What a privileged call had to say: errors and answers by scope."""
-
-    errors: Mapping[int, Exception]
-    answers: Mapping[int, object]
-
-
-def call(
-    runner: Runner,
-    todo: Sequence[steps.Step],
-    dependents: Mapping[int, Sequence[int]],
-    lock_names: Iterable[str],
-) -> PassOutcome:
-    """Hand steps to the privileged side and make exceptions of what it reports."""
-    request: dict[str, object] = {
-        "steps": steps.to_wire(todo),
-        "dependents": [[scope, list(others)] for scope, others in dependents.items()],
-        "locks": sorted(lock_names),
-    }
-    reply = runner(request)
-    errors: dict[int, Exception] = {}
-    for scope, step, name, reason, stale in reply["errors"]:  # type: ignore[attr-defined]
-        failure = exception.StepFailed(step=step, object=name, reason=reason)
-        errors[scope] = _StaleError(failure) if stale else failure
-    for sentence in reply["leftovers"]:  # type: ignore[attr-defined]
-        LOG.error("Roll-back: %s", sentence)
-    answers = {scope: value for scope, value in reply["answers"]}  # type: ignore[attr-defined]  # noqa: C416
-    return PassOutcome(errors, answers)
 
 
 def _by_runner(jobs: Sequence[Job], indices: Iterable[int]) -> list[list[int]]:

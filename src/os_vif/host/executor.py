@@ -7,6 +7,7 @@ calls. What fails is rolled back scope by scope: one bad VIF among five hundred 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import os
 import secrets
@@ -16,7 +17,7 @@ from typing import Any
 
 from os_vif.host import addresses, filters, locks, netlink, steps
 from os_vif.host.netlink import requests
-from os_vif.host.plan import MARK_PREFIX, UNFINISHED_GROUP
+from os_vif.host.plan import MARK_PREFIX, SHARED_MARK, UNFINISHED_GROUP
 
 Undo = Callable[[], None]
 
@@ -117,7 +118,11 @@ class Pass:
 
     def _refuse_used(self, todo: Sequence[steps.Step]) -> None:
         """A bridge goes only if it has no ports but those that this pass takes out of it."""
-        bridges = [s for s in todo if isinstance(s, steps.DeleteLink) and s.kind == "bridge"]
+        bridges = [
+            s
+            for s in todo
+            if isinstance(s, steps.DeleteLink) and s.kind == "bridge" and s.mark == SHARED_MARK
+        ]
         if not bridges:
             return
         released = {s.name for s in todo if isinstance(s, steps.SetLink) and s.master == ""}
@@ -190,6 +195,43 @@ class Pass:
             batch.append((step, message, self._remove_added(step.name)))
         self._send(batch, lambda step: step.name)
 
+    def _add_veths(self, wanted: Sequence[steps.AddVeth]) -> None:
+        batch = []
+        for step in wanted:
+            message = requests.new_veth(step.name, step.peer, mtu=step.mtu, group=UNFINISHED_GROUP)
+            batch.append((step, message, self._remove_added(step.name)))
+        self._send(batch, lambda step: step.name)
+
+    def _rename_links(self, wanted: Sequence[steps.RenameLink]) -> None:
+        for step in wanted:
+            link = self._socket.links([step.name]).get(step.name)
+            if link is None:
+                self._failed(step, OSError(errno.ENODEV, "no such network device"), step.name, stale=True)
+                continue
+            try:
+                self._rename(link, step.new_name, step.former, keep=step.keep)
+            except OSError as error:
+                self._failed(step, error, step.name)
+            else:
+                self._done.append((step.scope, step, self._rename_back(step, link)))
+
+    def _rename(self, link: netlink.Link, name: str, former: str, *, keep: bool) -> None:
+        if not keep:
+            self._socket.request(requests.del_altname(link.name, former))
+        if link.up:  # kernels before 6.2 rename only what is down
+            self._socket.request(requests.set_link(link.index, up=False))
+        try:
+            self._socket.request(requests.set_link(link.index, new_name=name))
+        finally:
+            if link.up:
+                self._socket.request(requests.set_link(link.index, up=True))
+        if keep:
+            self._socket.request(requests.add_altname(name, former))
+
+    def _rename_back(self, step: steps.RenameLink, link: netlink.Link) -> Undo:
+        renamed = dataclasses.replace(link, name=step.new_name)
+        return lambda: self._rename(renamed, step.name, step.former, keep=not step.keep)
+
     def _add_vlans(self, wanted: Sequence[steps.AddVlan]) -> None:
         parents = self._socket.links(list({step.link for step in wanted}))
         batch = []
@@ -246,6 +288,7 @@ class Pass:
                 master=None if step.master is None else indices[step.master],
                 arp_ignore=step.arp_ignore,
                 arp_announce=step.arp_announce,
+                promisc=step.promisc,
                 up=step.up,
             )
             batch.append((step, message, self._restore_link(step.name, was, indices)))
@@ -379,6 +422,8 @@ _RUN: dict[type[steps.Step], Callable[..., None]] = {
     steps.AddBridge: Pass._add_bridges,
     steps.AddVlan: Pass._add_vlans,
     steps.AddTap: Pass._add_taps,
+    steps.AddVeth: Pass._add_veths,
+    steps.RenameLink: Pass._rename_links,
     steps.DisableIPv6: Pass._disable_ipv6,
     steps.SetLink: Pass._set_links,
     steps.MoveAddresses: Pass._move_addresses,

@@ -15,7 +15,7 @@ from os_vif.host.netlink import Link, route_socket
 from os_vif.host.plan import MARK_PREFIX, SHARED_MARK
 
 if TYPE_CHECKING:
-    from os_vif.host.engine import Runner
+    from os_vif.host.passes import Runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def delete(links: Sequence[MarkedLink], runner: Runner | None = None) -> list[Ex
     :raises os_vif.exception.NoPrivileges: nothing was deleted
     """
     # imported here, so that to list takes neither oslo.privsep nor the time to import it
-    from os_vif.host import engine, privsep, steps
+    from os_vif.host import passes, privsep, steps
 
     outcomes: list[Exception | None] = [None] * len(links)
     todo: list[steps.Step] = []
@@ -73,7 +73,7 @@ def delete(links: Sequence[MarkedLink], runner: Runner | None = None) -> list[Ex
             )
     if todo:
         locks = {marked.vif_id or f"link {marked.name}" for marked in links}
-        outcome = engine.call(runner or privsep.run, todo, {step.scope: [step.scope] for step in todo}, locks)
+        outcome = passes.call(runner or privsep.run, todo, {step.scope: [step.scope] for step in todo}, locks)
         for n, error in outcome.errors.items():
             outcomes[n] = error
     return outcomes

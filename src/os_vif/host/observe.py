@@ -11,7 +11,18 @@ from dataclasses import dataclass, field
 
 from os_vif.host import addresses
 from os_vif.host.netlink import Link, RouteSocket
-from os_vif.host.plan import AddressMove, FilterRules, Plan
+from os_vif.host.ovs.state import OvsState
+from os_vif.host.plan import (
+    AddressMove,
+    BridgePort,
+    FilterRules,
+    OvsBridge,
+    OvsDatabase,
+    OvsPort,
+    Plan,
+    Vlan,
+    link_names,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,32 +31,47 @@ class Host:
 
     links: by name, absent ones missing; names: of links by interface index, as far as the plans' links refer to
     them; configured: for each AddressMove's source whether it still has layer-3 configuration;
-    filters: whether a bridge's rules are there, None as long as nobody with privileges looked.
+    filters: whether a bridge's rules are there, None as long as nobody with privileges looked; ovs: what the
+    plans name in Open vSwitch databases.
     """
 
     links: Mapping[str, Link]
     names: Mapping[int, str] = field(default_factory=dict)
     configured: Mapping[str, bool] = field(default_factory=dict)
     filters: Mapping[FilterRules, bool] | None = None
+    ovs: Mapping[OvsDatabase, OvsState] = field(default_factory=dict)
 
     def master_of(self, link: Link) -> str:
         """Name of the bridge the link is a port of, "" if it is in none."""
         return self.names.get(link.master, f"interface {link.master}") if link.master else ""
 
 
-def observe(plans: Iterable[Plan], socket: RouteSocket) -> Host:
-    """Read the links the plans name, and the layer-3 configuration of NICs that are to give theirs away."""
-    wanted: dict[str, None] = {}
-    sources: dict[str, None] = {}
-    for plan in plans:
-        wanted.update(dict.fromkeys(plan.links()))
-        for resource in plan:
-            if isinstance(resource, AddressMove):
-                sources[resource.source] = None
-    links = socket.links(list(wanted))
+def observe(plans: Iterable[Plan], socket: RouteSocket, *, leftovers: bool = False) -> Host:
+    """Read the links and the Open vSwitch rows that the plans name, and the layer-3 configuration of NICs that are to
+    give theirs away; with `leftovers` also what the plans want to see gone.
+    """
+    resources = [r for plan in plans for r in ((*plan, *plan.leftovers) if leftovers else plan)]
+    links = socket.links(link_names(resources))
+    sources = dict.fromkeys(r.source for r in resources if isinstance(r, AddressMove))
     names = {link.index: name for name, link in links.items()}
-    strangers = {i for link in links.values() for i in (link.master, link.parent) if i and i not in names}
+    # whose bridge or parent is compared: other masters (a switch's) and parents (a veth's) are of no interest
+    related = {
+        r.port if isinstance(r, BridgePort) else r.name
+        for r in resources
+        if isinstance(r, (BridgePort, Vlan))
+    }
+    strangers = {
+        i
+        for name in related & links.keys()
+        for i in (links[name].master, links[name].parent)
+        if i and i not in names
+    }
     if strangers:
         names.update({link.index: link.name for link in socket.all_links() if link.index in strangers})
     configured = {name: addresses.configured(socket, links[name].index) for name in sources if name in links}
-    return Host(links=links, names=names, configured=configured)
+    ovs: Mapping[OvsDatabase, OvsState] = {}
+    if any(isinstance(r, (OvsBridge, OvsPort)) for r in resources):
+        from os_vif.host.ovs import reading  # with TLS and JSON: only hosts with Open vSwitch pay for it
+
+        ovs = reading.observe(resources)
+    return Host(links=links, names=names, configured=configured, ovs=ovs)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 
 MARK_PREFIX = "os-vif:"
@@ -365,12 +365,17 @@ class Plan:
 
     def links(self) -> tuple[str, ...]:
         """Names of all links the plan speaks of, each once."""
-        names: dict[str, None] = {}
-        for resource in self.resources:
-            if isinstance(resource, (OvsBridge, OvsPort)):
-                continue
-            for attribute in ("name", "peer", "link", "port", "bridge", "source", "target", "found"):
-                name = getattr(resource, attribute, None)
-                if name is not None:
-                    names[name] = None
-        return tuple(names)
+        return tuple(link_names(self.resources))
+
+
+def link_names(resources: Iterable[Resource]) -> list[str]:
+    """Names of all links the resources speak of, each once."""
+    names: dict[str, None] = {}
+    for resource in resources:
+        if isinstance(resource, (OvsBridge, OvsPort)):
+            continue
+        for attribute in ("name", "peer", "link", "port", "bridge", "source", "target", "found"):
+            name = getattr(resource, attribute, None)
+            if name is not None:
+                names[name] = None
+    return list(names)

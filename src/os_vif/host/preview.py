@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from os_vif import exception
-from os_vif.host import changes, engine, steps
+from os_vif.host import engine, passes, removals, steps
 from os_vif.host.netlink import route_socket
 from os_vif.host.observe import observe
 from os_vif.host.plan import SHARED, BridgePort, FilterRules
@@ -33,7 +33,7 @@ class Preview:
 
 def plug(jobs: Sequence[engine.Job]) -> Preview:
     """The changes that would plug these VIFs now. Where nobody may read the filter rules, they are in the list."""
-    recorders: dict[engine.Runner, _Recorder] = {}
+    recorders: dict[passes.Runner, _Recorder] = {}
     for job in jobs:
         recorders.setdefault(job.runner, _Recorder(job.runner))
     outcomes = engine.apply([engine.Job(job.plan, recorders[job.runner]) for job in jobs])
@@ -61,7 +61,7 @@ def unplug(jobs: Sequence[engine.Job], *, shared: bool = False) -> Preview:
     preview = Preview()
     going: set[str] = set()
     for scope, plan in enumerate(plans):
-        for step in changes.to_remove(plan, host, scope):
+        for step in removals.to_remove(plan, host, scope):
             preview.changes.append(Change(str(step), (plan.vif_id,)))
             going.update([step.name] if isinstance(step, steps.DeleteLink) else [])
     if shared:
@@ -70,7 +70,7 @@ def unplug(jobs: Sequence[engine.Job], *, shared: bool = False) -> Preview:
         }
         used = {host.names.get(link.master, "") for link in socket.all_links() if link.name not in going}
         everyone = tuple(plan.vif_id for plan in plans)
-        for step in changes.to_remove_shared(plans, host, used, scope=0):
+        for step in removals.to_remove_shared(plans, host, used, scope=0):
             preview.changes.append(Change(str(step), everyone))
     return preview
 
@@ -89,7 +89,7 @@ def _recorded_scope(outcome: Exception | None) -> int | None:
 class _Recorder:
     """A runner that takes steps down and reports every one of them as failed, so that the engine stops there."""
 
-    def __init__(self, runner: engine.Runner) -> None:
+    def __init__(self, runner: passes.Runner) -> None:
         self._runner = runner
         self.steps: list[steps.Step] = []
         self.dependents: dict[int, list[int]] = {}
@@ -107,7 +107,7 @@ class _Recorder:
     def _is_placed(self, rules: FilterRules) -> bool:
         """Whether rules are there; the engine, which does not read them first, has them placed in any case."""
         try:
-            outcome = engine.call(self._runner, [steps.ReadFilter(scope=0, rules=rules)], {0: [0]}, ())
+            outcome = passes.call(self._runner, [steps.ReadFilter(scope=0, rules=rules)], {0: [0]}, ())
         except exception.NoPrivileges:
             return False
         return bool(outcome.answers.get(0))

@@ -76,6 +76,36 @@ class AddVlan(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddVeth(Step):
+    """Create a veth pair, both ends down."""
+
+    phase: ClassVar[int] = ADD
+    name: str
+    peer: str
+    mtu: int | None = None
+
+    def __str__(self) -> str:
+        return f"create veth pair {self.name}, {self.peer}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameLink(Step):
+    """Call the link `name` by `new_name`; it is down for a moment.
+
+    former: the altname that it gets (keep) or loses (not keep), which says what it was called.
+    """
+
+    phase: ClassVar[int] = ADD
+    name: str
+    new_name: str
+    former: str
+    keep: bool = True
+
+    def __str__(self) -> str:
+        return f"rename {self.name} to {self.new_name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisableIPv6(Step):
     """Write /proc/sys/net/ipv6/conf/<name>/disable_ipv6; before: what it was, None if the link was not there."""
 
@@ -104,6 +134,7 @@ class SetLink(Step):
     master: str | None = None
     arp_ignore: int | None = None
     arp_announce: int | None = None
+    promisc: bool | None = None
     up: bool | None = None
     before: tuple[tuple[str, int | str | bool], ...] = ()
 
@@ -115,6 +146,8 @@ class SetLink(Step):
                 words.append(f"{attribute} {value}")
         if self.master is not None:
             words.append(f"master {self.master}" if self.master else "nomaster")
+        if self.promisc is not None:
+            words.append(f"promisc {'on' if self.promisc else 'off'}")
         if self.up is not None:
             words.append("up" if self.up else "down")
         return f"set {', '.join(words)} on {self.name}"
@@ -181,6 +214,8 @@ _STEPS: dict[str, type[Step]] = {
         AddBridge,
         AddTap,
         AddVlan,
+        AddVeth,
+        RenameLink,
         DisableIPv6,
         SetLink,
         MoveAddresses,
@@ -195,7 +230,7 @@ _TYPES = {  # "int | None" and the like
     cls: {f.name: str(f.type).replace("None", "NoneType").split(" | ") for f in dataclasses.fields(cls)}
     for cls in _STEPS.values()
 }
-_LINK_KINDS = frozenset({"bridge", "tun", "vlan"})
+_LINK_KINDS = frozenset({"bridge", "tun", "vlan", "veth"})
 
 
 def to_wire(steps: Iterable[Step]) -> list[Wire]:
@@ -227,7 +262,7 @@ def from_wire(wire: Sequence[Sequence[object]]) -> list[Step]:
 
 def _check(cls: type[Step], kwargs: dict[str, object]) -> None:
     for field, value in kwargs.items():
-        if field in ("name", "link", "source", "target"):
+        if field in ("name", "peer", "new_name", "link", "source", "target"):
             fault = _plan.link_name_fault(value)
             if fault:
                 raise ValueError(f"{cls.__name__}.{field}: {fault}")
@@ -254,7 +289,9 @@ def _check(cls: type[Step], kwargs: dict[str, object]) -> None:
             _plan._check_field(cls.__name__, field, value)
 
 
-_SETTABLE = frozenset({"mtu", "address", "alias", "group", "master", "arp_ignore", "arp_announce", "up"})
+_SETTABLE = frozenset(
+    {"mtu", "address", "alias", "group", "master", "arp_ignore", "arp_announce", "promisc", "up"}
+)
 
 
 def _before(value: object) -> tuple[tuple[str, int | str | bool], ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from os_vif.host import changes, diff
+from os_vif.host import changes, diff, removals
 from os_vif.host.netlink import Link as Observed
 from os_vif.host.observe import Host
 from os_vif.host.plan import (
@@ -297,7 +297,7 @@ def test_remove(found: Observed | None, steps: list[str]) -> None:
     """Only what the VIF owns; bridge, NIC and rules stay."""
     plan = Plan("v1", (BRIDGE, UPLINK, MOVE, RULES, TAP, PORT))
     there = host(br0, eth0, *([found] if found else []))
-    assert [str(step) for step in changes.to_remove(plan, there, scope=0)] == steps
+    assert [str(step) for step in removals.to_remove(plan, there, scope=0)] == steps
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_remove(found: Observed | None, steps: list[str]) -> None:
 )
 def test_remove_shared(found: list[Observed], used: set[str], steps: list[str]) -> None:
     plan = Plan("v1", (BRIDGE, UPLINK, MOVE, RULES, TAP, PORT))
-    assert [str(step) for step in changes.to_remove_shared([plan], host(*found), used, scope=0)] == steps
+    assert [str(step) for step in removals.to_remove_shared([plan], host(*found), used, scope=0)] == steps
 
 
 def test_only_settings_of_one_scope_are_joined() -> None:

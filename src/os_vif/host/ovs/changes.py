@@ -12,7 +12,7 @@ from uuid import UUID
 
 from os_vif.host.ovs.state import MARK, BridgeState, OvsState, PortState, qos_id
 from os_vif.host.ovsdb import NewRow, Transaction
-from os_vif.host.plan import OWNED, OvsBridge, OvsPort, Plan
+from os_vif.host.plan import OvsBridge, OvsPort
 
 
 @dataclass(slots=True)
@@ -30,9 +30,8 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self._bridges or self._ports or self._gone_ports or self._gone_bridges or self._put_back)
 
-    def make(self, resource: OvsBridge | OvsPort, plan: Plan) -> None:
-        """Have a bridge or port be as the plan says."""
-        owner = plan.vif_id if resource.ownership is OWNED else None
+    def make(self, resource: OvsBridge | OvsPort, owner: str | None) -> None:
+        """Have a bridge or port be as the plan says, marked for the VIF `owner`."""
         if isinstance(resource, OvsBridge):
             self._bridges[resource.name] = (resource, owner)
         else:
@@ -120,7 +119,7 @@ class Changes:
             if wrong:
                 # "insert" leaves a key that is there as it is
                 mutations = [(column, "delete", list(wrong)), (column, "insert", wrong)]
-                transaction.mutate("Interface", [("_uuid", "==", found.interface)], mutations)  # type: ignore[arg-type]
+                transaction.mutate("Interface", [("_uuid", "==", found.interface)], mutations)
         if owner is not None and found.owner is None:
             transaction.mutate(
                 "Port", [("_uuid", "==", found.row)], [("external_ids", "insert", {MARK: owner})]

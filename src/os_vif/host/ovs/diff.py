@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from os_vif.host.differences import Difference, Remedy
 from os_vif.host.ovs.state import MARK, BridgeState, OvsState, PortState
-from os_vif.host.plan import OWNED, OvsBridge, OvsPort, Plan, Resource
+from os_vif.host.plan import OWNED, OvsBridge, OvsPort, Plan
 
 DEAD_VLAN = 4095  # where ml2/ovs keeps a port until its agent has wired it
 
@@ -99,25 +99,3 @@ def _readiness(wanted: OvsPort, found: PortState, state: OvsState) -> Iterator[D
                 f"{wanted.name}: ovn-controller has not installed its flows yet (external_ids:ovn-installed)"
             )
             yield Difference(wanted, "external_ids:ovn-installed", "true", installed, Remedy.WAIT, text)
-
-
-def owned_rows(
-    plan: Plan, resources: tuple[Resource, ...], state: OvsState
-) -> tuple[list[PortState], list[BridgeState]]:
-    """The ports and bridges that an unplug removes: the VIF's own, marked or from before marks were there."""
-    ports, bridges = [], []
-    for resource in resources:
-        if resource.ownership is not OWNED:
-            continue
-        if isinstance(resource, OvsPort):
-            port_ = state.ports.get(resource.name)
-            # a port without a mark on another bridge is not what an older os-vif made for this VIF
-            if port_ is not None and (
-                port_.owner == plan.vif_id or (port_.owner is None and port_.bridge == resource.bridge)
-            ):
-                ports.append(port_)
-        elif isinstance(resource, OvsBridge):
-            bridge_ = state.bridges.get(resource.name)
-            if bridge_ is not None and bridge_.owner in (None, plan.vif_id):
-                bridges.append(bridge_)
-    return ports, bridges

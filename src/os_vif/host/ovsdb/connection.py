@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -89,8 +89,12 @@ class Connection:
         wait_vswitchd: bool = False,
         timeout: float | None = None,
         retry: bool = False,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Outcome:
         """Carry the transaction out, as ``transact`` does.
+
+        ``meanwhile`` is called once, when the request is on its way: what it does happens while ovsdb-server works.
+        It is not called if the request could not be sent, and must not raise.
 
         With ``wait_vswitchd`` it returns when ovs-vswitchd has applied it (``cur_cfg`` reached the
         ``next_cfg`` that the transaction has counted up, as ovs-vsctl does); Timeout says which daemon did
@@ -99,12 +103,12 @@ class Connection:
         deadline = self._deadline(timeout)
         operations = list(transaction.operations)
         if not wait_vswitchd:
-            return Outcome(self._transact(operations, deadline, retry) if operations else ())
+            return Outcome(self._transact(operations, deadline, retry, meanwhile) if operations else ())
         seconds = deadline - time.monotonic()
         watch = self._watch_vswitchd(deadline)
         operations.append(Mutate(DATABASE, (), [("next_cfg", "+=", 1)]))
         operations.append(Select(DATABASE, (), ["next_cfg"]))
-        *results, _count, rows = self._transact(operations, deadline, retry)
+        *results, _count, rows = self._transact(operations, deadline, retry, meanwhile)
         wanted = rows[0]["next_cfg"] if isinstance(rows, list) and rows else None
         if not isinstance(wanted, int):
             reason = "committed, but there is no Open_vSwitch row to wait for: run ovs-vsctl --no-wait init"
@@ -146,7 +150,13 @@ class Connection:
         self._schema = (channel, schema)
         return schema
 
-    def _transact(self, operations: Sequence[Operation], deadline: float, retry: bool) -> list[Result]:
+    def _transact(
+        self,
+        operations: Sequence[Operation],
+        deadline: float,
+        retry: bool,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[Result]:
         schema = self._schema_by(deadline)
         changes = not all(isinstance(operation, (Select, Wait)) for operation in operations)
         reply, _channel = self._session.call(
@@ -155,6 +165,7 @@ class Connection:
             deadline,
             repeatable=retry or not changes,
             changes=changes,
+            meanwhile=meanwhile,
         )
         return decode_results(schema, operations, reply)
 

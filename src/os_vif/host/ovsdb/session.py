@@ -52,7 +52,14 @@ class Session:
         self._watches = _Watches()
 
     def call(
-        self, method: str, params: list[Json], deadline: float, *, repeatable: bool, changes: bool = False
+        self,
+        method: str,
+        params: list[Json],
+        deadline: float,
+        *,
+        repeatable: bool,
+        changes: bool = False,
+        meanwhile: Callable[[], None] | None = None,
     ) -> tuple[Json, Channel]:
         """The result of a request, and which channel it came over (for what is cached with it).
 
@@ -66,6 +73,9 @@ class Session:
             request: Request | None = None
             try:
                 request = channel.request(method, params)
+                if meanwhile is not None:
+                    act, meanwhile = meanwhile, None
+                    act()
                 answered = channel.wait(_done(request), deadline)
             except ChannelLost as lost:
                 if changes and not repeatable and request is not None and request.sent:

@@ -1,0 +1,141 @@
+"""Reading Open vSwitch databases: just the bridges and ports that some plans speak of.
+
+One transaction of selects answers for any number of them; a second one finds the bridges of ports that exist.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+
+from os_vif.host.ovs.state import MARK, BridgeState, OvsState, PortState
+from os_vif.host.ovsdb import Connection, Row, TlsFiles, Transaction, connection
+from os_vif.host.plan import OvsBridge, OvsDatabase, OvsPort, Resource
+
+_MANY = 40  # more names than this are cheaper to find in the whole table
+
+_BRIDGE = ["_uuid", "name", "datapath_type", "external_ids"]
+_PORT = ["_uuid", "name", "interfaces", "tag", "qos", "external_ids"]
+_INTERFACE = ["_uuid", "name", "type", "external_ids", "options", "ofport", "error", "mtu_request"]
+
+
+def connect(database: OvsDatabase) -> Connection:
+    """The kept-open connection to the database of a plan."""
+    tls = None
+    if database.private_key and database.certificate and database.ca_certificate:
+        tls = TlsFiles(database.private_key, database.certificate, database.ca_certificate)
+    return connection(database.remote, timeout=database.timeout, tls=tls)
+
+
+def observe(resources: Iterable[Resource]) -> dict[OvsDatabase, OvsState]:
+    """Read what the resources name, database by database; those without Open vSwitch are passed over."""
+    bridges: dict[OvsDatabase, dict[str, None]] = {}
+    ports: dict[OvsDatabase, dict[str, None]] = {}
+    for resource in resources:
+        if isinstance(resource, OvsBridge):
+            bridges.setdefault(resource.database, {})[resource.name] = None
+        elif isinstance(resource, OvsPort):
+            bridges.setdefault(resource.database, {})[resource.bridge] = None
+            ports.setdefault(resource.database, {})[resource.name] = None
+    return {db: read(connect(db), list(bridges[db]), list(ports.get(db, ()))) for db in bridges}
+
+
+def read(database: Connection, bridges: list[str], ports: list[str]) -> OvsState:
+    """Read the bridges and ports of these names."""
+    has_mtu_request = database.has_column("Interface", "mtu_request")
+    interface_columns = _INTERFACE if has_mtu_request else _INTERFACE[:-1]
+    ask = Transaction()
+    switch = ask.select("Open_vSwitch", (), ["external_ids"])
+    bridge_rows = [ask.select("Bridge", w, _BRIDGE) for w in _by_name(bridges)]
+    port_rows = [ask.select("Port", w, _PORT) for w in _by_name(ports)]
+    interface_rows = [ask.select("Interface", w, interface_columns) for w in _by_name(ports)]
+    answer = database.commit(ask)
+    found_bridges = [row for slot in bridge_rows for row in answer[slot] if row["name"] in bridges]
+    wanted = frozenset(ports)
+    found_ports = [row for slot in port_rows for row in answer[slot] if row["name"] in wanted]
+    interfaces: dict[object, Row] = {row["_uuid"]: row for slot in interface_rows for row in answer[slot]}
+    where = _bridges_of(database, found_ports) if found_ports else {}
+    return OvsState(
+        bridges={str(row["name"]): _bridge(row) for row in found_bridges},
+        ports={
+            str(row["name"]): state
+            for row in found_ports
+            if (state := _port(row, interfaces, where)) is not None
+        },
+        has_mtu_request=has_mtu_request,
+        controller=_strings(answer[switch][0]["external_ids"]) if answer[switch] else {},
+    )
+
+
+def _by_name(names: list[str]) -> list[list[tuple[str, str, str]]]:
+    """The conditions of the selects: one for each name, or one for the whole table where there are many."""
+    if len(names) > _MANY:
+        return [[]]
+    return [[("name", "==", name)] for name in names]
+
+
+def _bridges_of(database: Connection, ports: list[Row]) -> dict[object, str]:
+    """Names of the bridges the ports are on, by the ports' UUIDs."""
+    ask = Transaction()
+    if len(ports) > _MANY:
+        whole = ask.select("Bridge", (), ["name", "ports"])
+        return {
+            port: str(row["name"]) for row in database.commit(ask)[whole] for port in _members(row["ports"])
+        }
+    slots = {
+        row["_uuid"]: ask.select("Bridge", [("ports", "includes", row["_uuid"])], ["name"]) for row in ports
+    }
+    answer = database.commit(ask)
+    return {port: str(answer[slot][0]["name"]) for port, slot in slots.items() if answer[slot]}
+
+
+def _bridge(row: Row) -> BridgeState:
+    return BridgeState(
+        row=_uuid(row["_uuid"]),
+        name=str(row["name"]),
+        datapath_type=str(row["datapath_type"]),
+        owner=_strings(row["external_ids"]).get(MARK),
+    )
+
+
+def _port(row: Row, interfaces: Mapping[object, Row], where: Mapping[object, str]) -> PortState | None:
+    name = row["name"]
+    mine = [interfaces[i] for i in _members(row["interfaces"]) if i in interfaces]
+    if not mine:  # a bond, whose interfaces are called otherwise: nothing a VIF is plugged to
+        return None
+    interface = next((i for i in mine if i["name"] == name), mine[0])
+    return PortState(
+        row=_uuid(row["_uuid"]),
+        interface=_uuid(interface["_uuid"]),
+        name=str(name),
+        bridge=where.get(row["_uuid"], ""),
+        owner=_strings(row["external_ids"]).get(MARK),
+        tag=_int(row["tag"]),
+        qos=_uuid(row["qos"]) if row["qos"] is not None else None,
+        interface_type=str(interface["type"]),
+        external_ids=_strings(interface["external_ids"]),
+        options=_strings(interface["options"]),
+        mtu_request=_int(interface.get("mtu_request")),
+        ofport=_int(interface["ofport"]),
+        error=str(interface["error"]) if interface["error"] is not None else None,
+    )
+
+
+def _members(value: object) -> Iterable[object]:
+    if value is None:
+        return ()
+    return value if isinstance(value, (frozenset, tuple, list)) else (value,)
+
+
+def _strings(value: object) -> dict[str, str]:
+    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _uuid(value: object) -> uuid.UUID:
+    if not isinstance(value, uuid.UUID):
+        raise TypeError(f"{value!r} is not the UUID of a row")
+    return value
+
+
+def _int(value: object) -> int | None:
+    return value if isinstance(value, int) else None
