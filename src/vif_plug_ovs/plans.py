@@ -38,7 +38,7 @@ def open_vswitch(request: Request, *, per_port_bridge: bool) -> Plan:
     profile = request.profile
     if per_port_bridge:
         return _own_bridge(request)
-    # a guest whose tap is to be there when it starts finds it in no bridge but the one it is put into here
+    # a tap that is made here, the hypervisor is told not to manage: nobody else would make its port
     if get(profile, "create_port") or get(profile, "create_tap"):
         return _port(request)
     return _bridge_alone(request)
