@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from os_vif import exception
 from os_vif.host import diff, removals, steps
@@ -60,7 +60,14 @@ def apply(jobs: Sequence[Job], *, force: bool = False) -> list[Outcome]:
 def check(jobs: Sequence[Job]) -> list[list[Difference]]:
     """What differs from each plan, object by object; an empty list is a VIF that is plugged as planned."""
     host = _observe_all(jobs)
-    return [[d for d in diff.compare(job.plan, host) if not d.implied] for job in jobs]
+    return [_obstacle(job.plan) + [d for d in diff.compare(job.plan, host) if not d.implied] for job in jobs]
+
+
+def _obstacle(plan: Plan) -> list[Difference]:
+    if plan.obstacle is None:
+        return []
+    about, text = plan.resources[0], str(plan.obstacle)
+    return [Difference(about, "obstacle", None, text, Remedy.REFUSE, text, name=plan.vif_id)]
 
 
 def remove(jobs: Sequence[Job], *, shared: bool = False) -> list[Outcome]:
@@ -274,18 +281,33 @@ def _conflicts(jobs: Sequence[Job]) -> list[Outcome]:
         for resource in job.plan:
             j, first = seen.setdefault(resource.key, (i, resource))
             ours, theirs = job.plan.vif_id, jobs[j].plan.vif_id
-            if j == i or (first == resource and (resource.ownership is not OWNED or ours == theirs)):
+            same = first == resource
+            if (
+                j == i
+                or (same and ours == theirs)
+                or (_agree(first, resource) and resource.ownership is not OWNED)
+            ):
                 continue
             key = " ".join(resource.key)
             reason = (
                 "an owned object has one owner"
-                if first == resource
+                if same
                 else f"one wants {_words(first, resource)}, the other {_words(resource, first)}"
             )
             error = exception.PlanConflict(key=key, first=theirs, second=ours, reason=reason)
             outcomes[i] = outcomes[i] or error
             outcomes[j] = outcomes[j] or error
     return outcomes
+
+
+def _agree(one: Resource, other: Resource) -> bool:
+    """Whether both can be had at once: None asks for nothing."""
+    return type(one) is type(other) and all(
+        getattr(one, f.name) == getattr(other, f.name)
+        or None in (getattr(one, f.name), getattr(other, f.name))
+        for f in fields(one)
+        if f.compare
+    )
 
 
 def _words(resource: Resource, other: Resource) -> str:

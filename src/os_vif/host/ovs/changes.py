@@ -33,7 +33,9 @@ class Changes:
     def make(self, resource: OvsBridge | OvsPort, owner: str | None) -> None:
         """Have a bridge or port be as the plan says, marked for the VIF `owner`."""
         if isinstance(resource, OvsBridge):
-            self._bridges[resource.name] = (resource, owner)
+            known = self._bridges.get(resource.name)
+            if known is None or known[0].datapath_type is None:  # one VIF may care for it, another not
+                self._bridges[resource.name] = (resource, owner)
         else:
             self._ports[resource.name] = (resource, owner)
 
@@ -162,8 +164,12 @@ class Changes:
             by_bridge.setdefault(port.bridge, []).append(port.row)
         for name, rows in by_bridge.items():
             transaction.mutate("Bridge", [("name", "==", name)], [("ports", "delete", rows)])
-        for name in self._gone_qos:
-            _delete_qos(transaction, name)
+        if self._gone_qos:
+            # a Port that only goes for want of a reference still holds on to its QoS when that is deleted
+            for port in self._gone_ports.values():
+                transaction.delete("Port", [("_uuid", "==", port.row)])
+            for name in self._gone_qos:
+                _delete_qos(transaction, name)
         if self._gone_bridges:
             gone = [b.row for b in self._gone_bridges.values()]
             transaction.mutate("Open_vSwitch", [], [("bridges", "delete", gone)])

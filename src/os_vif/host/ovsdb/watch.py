@@ -135,7 +135,7 @@ class Watch:
                 for text, change in as_object(told).items():
                     uuid = UUID(text)
                     old = followed.get(uuid)
-                    new = following.after(method, old, as_object(change))
+                    new = following.after(method, uuid, old, as_object(change))
                     if old is None and new is None:
                         continue
                     changed.setdefault((table, uuid), old)
@@ -163,17 +163,18 @@ class _Table:
             self._conditions = [*(self._conditions or ()), _condition(name, column, function, value)]
 
     def request(self, conditions: bool) -> dict[str, Json]:
-        if not conditions:
-            return {"columns": [name for name in self._all_columns if name != "_uuid"]}
-        columns: dict[str, Json] = {"columns": list(self._columns)}
-        return columns if self._where is None else {**columns, "where": self._where}
+        # A row's UUID is told with every row, not as a column.
+        columns = self._columns if conditions else self._all_columns
+        request: dict[str, Json] = {"columns": [name for name in columns if name != "_uuid"]}
+        return request | ({"where": self._where} if conditions and self._where is not None else {})
 
-    def after(self, method: str, old: Row | None, change: dict[str, Json]) -> Row | None:
+    def after(self, method: str, uuid: UUID, old: Row | None, change: dict[str, Json]) -> Row | None:
         """The row after a <row-update> ("update") or <row-update2> ("update2"); None if it is not followed."""
+        identity: Row = {"_uuid": uuid} if "_uuid" in self._all_columns else {}
         if method == "update":
             if change.get("new") is None:
                 return None
-            row = decode_row(self._all_columns, change["new"])
+            row = decode_row(self._all_columns, change["new"]) | identity
             if self._conditions is not None and not any(holds(row) for holds in self._conditions):
                 return None
             return {name: row[name] for name in self._columns}
@@ -187,7 +188,10 @@ class _Table:
                 row[name] = _patched(self._columns[name], old[name], difference)
             return row
         # Columns that have their default value are left out.
-        return {**self._defaults, **decode_row(self._columns, change.get("initial", change.get("insert")))}
+        row = (
+            self._defaults | decode_row(self._columns, change.get("initial", change.get("insert"))) | identity
+        )
+        return {name: row[name] for name in self._columns}
 
 
 def _patched(column: Column, old: Value, difference: Json) -> Value:
