@@ -236,6 +236,14 @@ def test_a_closed_monitor_is_told_nothing(ovs: OpenVSwitch) -> None:
         assert names(monitor) == {"br0"}
 
 
+def test_a_monitor_outlives_who_asked_for_it(ovs: OpenVSwitch) -> None:
+    ovs.bridge("br0")
+    monitor = Connection(ovs.remote).monitor({"Port": (["name"], None)})
+    ovs.vsctl("--no-wait", "add-port", "br0", "p1")
+    [event] = monitor.wait(5)
+    assert isinstance(event, RowChanged)
+
+
 def test_what_cannot_be_monitored(ovs: OpenVSwitch) -> None:
     with Connection(ovs.remote) as db:
         with pytest.raises(SchemaMismatch, match="table Port, column colour"):

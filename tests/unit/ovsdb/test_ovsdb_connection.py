@@ -326,6 +326,7 @@ def test_close_wakes_who_waits() -> None:
             db.schema()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_child_has_a_connection_of_its_own() -> None:
     with server(rows) as fake, Connection(fake.remote) as db:
         ask(db)

@@ -202,9 +202,3 @@ class Connection:
 
     def _deadline(self, timeout: float | None) -> float:
         return time.monotonic() + (self.timeout if timeout is None else timeout)
-
-    def __del__(self) -> None:
-        # What connection() lets go of may still be in use: it is closed with its last user.
-        session = getattr(self, "_session", None)
-        if session is not None:
-            session.release()

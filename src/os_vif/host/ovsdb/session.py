@@ -166,11 +166,6 @@ class Session:
         if channel is not None and self._pid == os.getpid():
             channel.lose("this connection was closed", hopeless=True)
 
-    def release(self) -> None:
-        """Close the descriptors when the last user is gone."""
-        if self._channel is not None:
-            self._channel.release()
-
     def _connect(self, deadline: float) -> Channel:
         seconds = max(0.0, deadline - time.monotonic())
         while True:
@@ -211,6 +206,12 @@ class Session:
             yield
         finally:
             self._opening.release()
+
+    def __del__(self) -> None:
+        # What connection() lets go of may still be in use, also by a monitor: it is closed with its last user.
+        channel = getattr(self, "_channel", None)
+        if channel is not None:
+            channel.release()
 
     def _after_fork(self) -> None:
         # The parent's connection would mix the words of two processes, and its locks may be held for ever.
