@@ -168,10 +168,10 @@ def test_whatever_changes_the_monitor_has_what_a_select_gives(db: Connection) ->
             if chance.random() < 0.2:
                 name = f"p{chance.randrange(10**9)}"
                 interface = t.insert("Interface", {"name": name})
-                port = t.insert("Port", {"name": name, "interfaces": interface, **row})  # type: ignore[arg-type]
+                port = t.insert("Port", {"name": name, "interfaces": interface, **row})
                 t.mutate("Bridge", (), [("ports", "insert", port)])
             else:
-                t.update("Port", [("name", "==", "br0")], {column: row[column] for column in columns})  # type: ignore[misc]
+                t.update("Port", [("name", "==", "br0")], {column: row[column] for column in columns})
             shown = t.select("Port", (), [*COLUMNS, "_uuid"])
             expected = {told["_uuid"]: told for told in db.commit(t)[shown]}
             deadline = time.monotonic() + 5

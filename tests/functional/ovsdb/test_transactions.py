@@ -71,8 +71,10 @@ def test_a_port_is_there_when_commit_returns(ovs: OpenVSwitch) -> None:
         assert ovs.vsctl("list-ports", "br0") == ""
 
 
-def row_of(db: Connection, name: str) -> object:
-    return db.select("Port", [("name", "==", name)], ["_uuid"])[0]["_uuid"]
+def row_of(db: Connection, name: str) -> UUID:
+    uuid = db.select("Port", [("name", "==", name)], ["_uuid"])[0]["_uuid"]
+    assert isinstance(uuid, UUID)
+    return uuid
 
 
 def test_500_ports_are_one_transaction(ovs: OpenVSwitch) -> None:

@@ -25,19 +25,32 @@ from os_vif.host.ovsdb.error import (
 )
 from os_vif.host.ovsdb.kept import connection
 from os_vif.host.ovsdb.monitor import Monitor
-from os_vif.host.ovsdb.operations import Comment, Delete, Insert, Mutate, Operation, Select, Update, Wait
+from os_vif.host.ovsdb.operations import (
+    Comment,
+    Delete,
+    Insert,
+    Mutate,
+    Operation,
+    Select,
+    Update,
+    Wait,
+    Where,
+)
 from os_vif.host.ovsdb.remote import TlsFiles
-from os_vif.host.ovsdb.schema import Column, Reference, Row, Schema, Value
+from os_vif.host.ovsdb.schema import Column, Condition, Given, GivenRow, Reference, Row, Schema, Value
 from os_vif.host.ovsdb.transaction import NewRow, Outcome, Slot, Transaction
 from os_vif.host.ovsdb.watch import Resync, RowChanged
 
 __all__ = [
     "Column",
     "Comment",
+    "Condition",
     "Connection",
     "ConnectionFailed",
     "ConnectionLost",
     "Delete",
+    "Given",
+    "GivenRow",
     "Insert",
     "InvalidRemote",
     "Monitor",
@@ -63,5 +76,6 @@ __all__ = [
     "Update",
     "Value",
     "Wait",
+    "Where",
     "connection",
 ]
