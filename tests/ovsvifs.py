@@ -24,10 +24,30 @@ MTU = 1450
 _TABLES = ("Bridge", "Port", "Interface", "QoS")
 # what ovs-vswitchd writes, and what is different in each database
 _MOVES = frozenset(
-    """_uuid _version statistics status ofport bfd_status cfm_fault cfm_fault_status cfm_flap_count cfm_health
-    cfm_mpid cfm_remote_mpids cfm_remote_opstate duplex ifindex lacp_current link_resets link_speed link_state mac
-    mac_in_use mtu admin_state error datapath_id datapath_version bond_active_slave rstp_statistics rstp_status
-    """.split()
+    {
+        *(
+            "_uuid",
+            "_version",
+            "statistics",
+            "status",
+            "ofport",
+            "bfd_status",
+            "cfm_fault",
+            "cfm_fault_status",
+        ),
+        *("cfm_flap_count", "cfm_health", "cfm_mpid", "cfm_remote_mpids", "cfm_remote_opstate"),
+        *("duplex", "ifindex", "lacp_current", "link_resets", "link_speed", "link_state", "mac"),
+        *(
+            "mac_in_use",
+            "mtu",
+            "admin_state",
+            "error",
+            "datapath_id",
+            "datapath_version",
+            "bond_active_slave",
+        ),
+        *("rstp_statistics", "rstp_status"),
+    }
 )
 
 _NOTHING: tuple[Any, ...] = ([], {}, "", 0)

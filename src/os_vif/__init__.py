@@ -179,7 +179,8 @@ def repair(vif: VIFBase, instance_info: InstanceInfo | None = None) -> list[Diff
 def wait_ready(vif: VIFBase, timeout: float = 60.0, instance_info: InstanceInfo | None = None) -> None:
     """Return when the VIF has been seen to be connected: everything it needs is there, up, and in its bridge.
 
-    It waits on the kernel's notifications. What a hypervisor makes when the guest starts is not waited for.
+    It waits on the notifications of the kernel and of Open vSwitch. A tap that the hypervisor makes when the guest
+    starts is waited for only where its port in Open vSwitch is made here.
 
     :param timeout: seconds; 0 looks once
     :raises os_vif.exception.NotReady: after `timeout`, with everything that is still missing

@@ -15,8 +15,9 @@ from os_vif import exception
 from os_vif.host import diff, removals, steps
 from os_vif.host.changes import to_make
 from os_vif.host.differences import Difference, Remedy
-from os_vif.host.netlink import LinkMonitor, route_socket
+from os_vif.host.netlink import route_socket
 from os_vif.host.observe import Host, observe
+from os_vif.host.ovs import DatabaseLostError
 from os_vif.host.passes import Outcome, Run, Runner, StaleError, call, unwrapped
 from os_vif.host.plan import (
     OWNED,
@@ -28,6 +29,7 @@ from os_vif.host.plan import (
     Plan,
     Resource,
 )
+from os_vif.host.waiting import HostMonitor
 
 LOG = logging.getLogger(__name__)
 
@@ -97,16 +99,17 @@ def wait_ready(job: Job, timeout: float) -> None:
     :raises os_vif.exception.NotReady: with what still differs
     """
     deadline = time.monotonic() + timeout
-    with LinkMonitor() as monitor:  # subscribed before the first look: no change can be missed
-        while True:
-            found = check([job])[0]
-            if not found:
-                return
-            left = deadline - time.monotonic()
-            if left <= 0:
+    reasons: list[str] = []
+    try:
+        with HostMonitor(job.plan, deadline) as monitor:
+            while found := check([job])[0]:
                 reasons = [str(d) for d in found]
-                raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons=reasons)
-            monitor.wait(left)
+                if time.monotonic() >= deadline:
+                    raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons=reasons)
+                monitor.wait()
+    except DatabaseLostError as error:
+        reasons.append(str(error))
+        raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons=reasons) from error
 
 
 def _observe_all(jobs: Sequence[Job]) -> Host:

@@ -76,6 +76,10 @@ class LinkMonitor:
             if sender[0] == 0:
                 events += self._events(bytes(self._view[:size]))
 
+    def fileno(self) -> int:
+        """The socket's descriptor, for select."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         self._socket.close()
 

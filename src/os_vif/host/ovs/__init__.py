@@ -3,3 +3,7 @@
 Called by os_vif.host.observe, diff and engine. The wire below it is os_vif.host.ovsdb; nothing here knows of links,
 and nothing needs privileges but the database's socket.
 """
+
+
+class DatabaseLostError(Exception):
+    """A database does not answer; the text says which, and why. It is here for those who do without the client."""

@@ -21,10 +21,14 @@ _INTERFACE = ["_uuid", "name", "type", "external_ids", "options", "ofport", "err
 
 def connect(database: OvsDatabase) -> Connection:
     """The kept-open connection to the database of a plan."""
-    tls = None
+    return connection(database.remote, timeout=database.timeout, tls=tls_files(database))
+
+
+def tls_files(database: OvsDatabase) -> TlsFiles | None:
+    """The files for an ssl: database, if all of them are named."""
     if database.private_key and database.certificate and database.ca_certificate:
-        tls = TlsFiles(database.private_key, database.certificate, database.ca_certificate)
-    return connection(database.remote, timeout=database.timeout, tls=tls)
+        return TlsFiles(database.private_key, database.certificate, database.ca_certificate)
+    return None
 
 
 def observe(resources: Iterable[Resource]) -> dict[OvsDatabase, OvsState]:

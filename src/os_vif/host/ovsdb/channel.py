@@ -150,6 +150,10 @@ class Channel:
             self._stop_reading()
         return self.loss is None
 
+    def fileno(self) -> int:
+        """The descriptor of the stream; -1 when it is closed."""
+        return self._stream.fileno()
+
     def idle(self) -> bool:
         """Nobody waits for a reply."""
         return not self._requests

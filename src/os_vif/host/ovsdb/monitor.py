@@ -40,6 +40,12 @@ class Monitor:
                 return events
         return []
 
+    def fileno(self) -> int:
+        """The connection's descriptor, for select, once ``wait(0)`` has taken in what came; another one after a
+        reconnect. Only where no other thread uses the connection: it would take in what select waits for.
+        """
+        return self._session.fileno()
+
     def close(self) -> None:
         """Have the server tell no more."""
         self._session.forget(self._watch)

@@ -126,6 +126,10 @@ class Session:
                 channel = self._channel = self._connect(deadline)
             return channel
 
+    def fileno(self) -> int:
+        """The descriptor of the channel there is, -1 if there is none."""
+        return self._channel.fileno() if self._channel is not None else -1
+
     def follow(self, watch: Watch, deadline: float) -> None:
         """Start the watch, here and on every later channel, and wait for its rows."""
         self.open(deadline)
