@@ -22,13 +22,14 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
 from demo import image
 from demo.image import GuestImage
+from demo.qmp import Qmp, QmpError
 
 # `say("a line")` tells the person at the terminal something.
 Say = Callable[[str], None]
@@ -85,7 +86,8 @@ class Guest:
     """A virtual machine; its network cards appear in it as eth0, eth1, ... in the order given.
 
     name: for messages. memory: MiB; Debian's kernel needs about 80. accelerator: "kvm" or "tcg", as
-    `accelerator()` finds it when not given. The taps must exist and stay; QEMU only opens them.
+    `accelerator()` finds it when not given. A card's tap must exist and stay while the card is in; QEMU only
+    opens it.
     """
 
     def __init__(
@@ -97,6 +99,8 @@ class Guest:
         self._accelerator = accelerator
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._monitor: socket.socket | None = None
+        self._qmp: Qmp | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._unread = b""
 
@@ -118,16 +122,18 @@ class Guest:
             raise GuestError(self.name, "there is no image to boot: run python -m demo.prepare")
         accelerator_name = self._accelerator or accelerator(found).name
         self._directory = tempfile.TemporaryDirectory(prefix="os-vif-guest-")
-        self._control, theirs = socket.socketpair()
+        self._control, control = socket.socketpair()
+        self._monitor, monitor = socket.socketpair()
+        self._qmp = Qmp(self._monitor)
         self._unread = b""
-        with theirs, self._qemu_messages.open("wb") as messages:
+        with control, monitor, self._qemu_messages.open("wb") as messages:
             self._process = subprocess.Popen(
-                self._command(found, accelerator_name, theirs.fileno()),
+                self._command(found, accelerator_name, control.fileno(), monitor.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=messages,
                 stderr=messages,
-                pass_fds=[theirs.fileno()],
-                preexec_fn=_die_with_parent,
+                pass_fds=[control.fileno(), monitor.fileno()],
+                preexec_fn=die_with_parent,
             )
 
     def wait_booted(self, timeout: float) -> None:
@@ -157,6 +163,34 @@ class Guest:
         rtts = tuple(float(rtt) for rtt in re.findall(r"time=([\d.]+) ms", output))
         return Ping(int(summary[1]), int(summary[2]), rtts)
 
+    def detach(self, number: int = 0, timeout: float = 10.0) -> None:
+        """Take a network card out of the booted guest, which goes on running; its tap is free then.
+
+        Raises GuestError if the guest does not let go of it within `timeout` seconds.
+        """
+        self._in_qemu("device_del", {"id": f"nic{number}"})
+        assert self._qmp is not None
+        try:
+            self._qmp.wait_deleted(f"nic{number}", timeout)
+        except QmpError as error:
+            raise self._failed(f"network card {number} does not come out: {error}") from error
+        self._in_qemu("netdev_del", {"id": f"net{number}"})
+
+    def attach(self, number: int = 0, timeout: float = 10.0) -> None:
+        """Put a card that was taken out back in, on the tap that has its tap's name now.
+
+        Raises GuestError if it does not come up within `timeout` seconds.
+        """
+        nic = self.nics[number]
+        self._in_qemu("netdev_add", _backend(number, nic))
+        self._in_qemu("device_add", _device(number, nic))
+        eth = f"eth{number}"
+        self.run(
+            f"until [ -e /sys/class/net/{eth} ]; do sleep 0.02; done;"
+            f" ip address add {nic.address} dev {eth} && ip link set {eth} up",
+            timeout,
+        )
+
     def console(self) -> str:
         """What the guest's kernel wrote on its console so far, and QEMU's own messages."""
         files = (self._console, self._qemu_messages) if self._directory else ()
@@ -172,9 +206,10 @@ class Guest:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        if self._control is not None:
-            self._control.close()
-            self._control = None
+        for channel in (self._control, self._monitor):
+            if channel is not None:
+                channel.close()
+        self._control = self._monitor = self._qmp = None
         if self._directory is not None:
             self._directory.cleanup()
             self._directory = None
@@ -189,7 +224,7 @@ class Guest:
         assert self._directory is not None
         return Path(self._directory.name) / "qemu"
 
-    def _command(self, boot: GuestImage, accelerator_name: str, control: int) -> list[str]:
+    def _command(self, boot: GuestImage, accelerator_name: str, control: int, monitor: int) -> list[str]:
         addresses = [f"eth{number}={nic.address}" for number, nic in enumerate(self.nics)]
         append = ["console=ttyS0", "quiet", "panic=-1", "edd=off", *addresses]
         command = [QEMU, "-name", self.name, "-nodefaults", "-no-user-config", "-no-reboot"]
@@ -198,12 +233,19 @@ class Guest:
         command += ["-kernel", str(boot.kernel), "-initrd", str(boot.initramfs), "-append", " ".join(append)]
         command += ["-chardev", f"file,id=console,path={self._console}", "-serial", "chardev:console"]
         command += ["-chardev", f"socket,id=control,fd={control}", "-serial", "chardev:control"]
+        command += ["-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"]
         for number, nic in enumerate(self.nics):
-            backend = f"tap,id=net{number},ifname={nic.tap},script=no,downscript=no,vhost=off"
-            # No option ROM: nothing boots from the network, and loading it takes time.
-            device = f"virtio-net-pci,netdev=net{number},mac={nic.mac},romfile="
-            command += ["-netdev", backend, "-device", device + (f",host_mtu={nic.mtu}" if nic.mtu else "")]
+            command += ["-netdev", json.dumps(_backend(number, nic))]
+            command += ["-device", json.dumps(_device(number, nic))]
         return command
+
+    def _in_qemu(self, command: str, arguments: Mapping[str, object]) -> None:
+        if self._qmp is None:
+            raise GuestError(self.name, "is not running")
+        try:
+            self._qmp.execute(command, arguments)
+        except QmpError as error:
+            raise self._failed(str(error)) from error
 
     def _run(self, command: str, timeout: float) -> tuple[int, str]:
         if "\n" in command:
@@ -265,13 +307,27 @@ def accelerator_is_known(cache: Path = image.CACHE) -> bool:
     return not os.access(KVM, os.R_OK | os.W_OK) or _verdict_file(cache).exists()
 
 
+def _backend(number: int, nic: Nic) -> dict[str, object]:
+    """The host's side of a card, as QEMU's -netdev and netdev_add take it."""
+    scripts = {"script": "no", "downscript": "no"}
+    return {"type": "tap", "id": f"net{number}", "ifname": nic.tap, "vhost": False, **scripts}
+
+
+def _device(number: int, nic: Nic) -> dict[str, object]:
+    """The guest's side of a card, as QEMU's -device and device_add take it."""
+    device: dict[str, object] = {"driver": "virtio-net-pci", "id": f"nic{number}", "netdev": f"net{number}"}
+    # No option ROM: nothing boots from the network, and loading it takes time.
+    device |= {"mac": nic.mac, "romfile": ""}
+    return device | ({"host_mtu": nic.mtu} if nic.mtu else {})
+
+
 def _verdict_file(cache: Path) -> Path:
     program = shutil.which(QEMU)
     age = int(Path(program).stat().st_mtime) if program else 0
     return cache / f"accelerator-{platform.release()}-{age}.json"
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel kill this process when whoever started it is gone, however that came.
 
     Run between fork and exec: setpriv(1) would do the same a moment too late for a parent that dies at once.
