@@ -61,7 +61,11 @@ def _port(request: Request) -> Plan:
         request.ovs_bridge(),
         request.ovs_port(name, must_be_ready=_makes_tap(request)),
     )
-    leftovers = (*_hybrid_leftovers(request), *_own_bridge_leftovers(request))
+    leftovers = (
+        *_device_leftovers(request, name),
+        *_hybrid_leftovers(request),
+        *_own_bridge_leftovers(request),
+    )
     return Plan(request.owner, resources, leftovers, obstacle=request.missing)
 
 
@@ -100,7 +104,8 @@ def _own_bridge(request: Request) -> Plan:
             options=(("peer", here),),
         ),
     )
-    return Plan(request.owner, resources, _hybrid_leftovers(request), obstacle=request.missing)
+    leftovers = (*_device_leftovers(request, name), *_hybrid_leftovers(request))
+    return Plan(request.owner, resources, leftovers, obstacle=request.missing)
 
 
 def hybrid(request: Request) -> Plan:
@@ -260,6 +265,11 @@ def _has_name(source: objects.base.VersionedObject) -> bool:
 
 def _any_port(request: Request, name: str) -> OvsPort:
     return OvsPort(name=name, bridge=request.bridge, database=request.database)
+
+
+def _device_leftovers(request: Request, name: str) -> tuple[Resource, ...]:
+    """The tap of a guest that is gone, or one that was made here while create_tap was still set."""
+    return () if _makes_tap(request) else (Tap(name=name),)
 
 
 def _hybrid_leftovers(request: Request) -> tuple[Resource, ...]:

@@ -55,6 +55,7 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         Link tapb679325f-ca mtu=1450 optional=True
         OvsBridge br-int
         OvsPort tapb679325f-ca bridge=br-int {IDS} {QOS} must_be_ready=False
+        - Tap tapb679325f-ca
         {HYBRID_LEFT}
         {OWN_BRIDGE_LEFT}
         """,
@@ -91,6 +92,7 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         Link tapb679325f-ca mtu=1450 optional=True
         OvsBridge br-int
         OvsPort tapb679325f-ca bridge=br-int {IDS} {DEAD} qos_type=linux-htb must_be_ready=False
+        - Tap tapb679325f-ca
         {HYBRID_LEFT}
         {OWN_BRIDGE_LEFT}
         """,
@@ -103,6 +105,7 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         Link tapb679325f-ca mtu=1450 optional=True
         OvsBridge br-int datapath_type=netdev
         OvsPort tapb679325f-ca bridge=br-int {IDS} must_be_ready=False
+        - Tap tapb679325f-ca
         {HYBRID_LEFT}
         {OWN_BRIDGE_LEFT}
         """,
@@ -115,6 +118,7 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         Link tapb679325f-ca mtu=1450 optional=True
         OvsBridge tbr-0123abcd-e ownership=owned
         OvsPort tapb679325f-ca bridge=tbr-0123abcd-e {IDS},bridge_name:tbr-0123abcd-e {QOS} must_be_ready=False
+        - Tap tapb679325f-ca
         {HYBRID_LEFT.replace("br-int", "tbr-0123abcd-e")}
         {OWN_BRIDGE_LEFT.replace("br-int", "tbr-0123abcd-e")}
         """,
@@ -148,6 +152,7 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
             options=peer:pbpb679325f-ca89-4ee0-a8be-6db1409b69ea
         OvsPort pbpb679325f-ca89-4ee0-a8be-6db1409b69ea bridge=pbb679325f-ca8 interface_type=patch
             options=peer:ibpb679325f-ca89-4ee0-a8be-6db1409b69ea
+        - Tap tapb679325f-ca
         {HYBRID_LEFT}
         """,
     ),
@@ -161,6 +166,7 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         Link rep0-3 mtu=1450 optional=True
         OvsBridge br-int
         OvsPort rep0-3 bridge=br-int {IDS} {QOS} must_be_ready=False
+        - Tap rep0-3
         """,
     ),
     (
