@@ -9,11 +9,11 @@ import sys
 import time
 from dataclasses import asdict
 
+from bench import scenarios, switch_scenarios
 from bench.model import Outcome
 from bench.peers import CACHE, CHECKOUT
 from bench.report import machine, report, write_into
 from bench.run import run_host_scenario, run_start_scenario
-from bench.scenarios import host_scenarios, start_scenarios, targets
 
 
 def main() -> int:
@@ -25,7 +25,11 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="only these; default: all")
     arguments = parser.parse_args()
-    hosts, starts = host_scenarios(quick=arguments.quick), start_scenarios(quick=arguments.quick)
+    hosts = [
+        *scenarios.host_scenarios(quick=arguments.quick),
+        *switch_scenarios.host_scenarios(quick=arguments.quick),
+    ]
+    starts = scenarios.start_scenarios(quick=arguments.quick)
     known = [*(host.name for host in hosts), *(start.name for start in starts)]
     unknown = set(arguments.scenarios) - set(known)
     if unknown:
@@ -39,11 +43,11 @@ def main() -> int:
     begin, load = time.monotonic(), os.getloadavg()[0]
     for scenario in hosts:
         if scenario.name in wanted:
-            outcomes.append(told(scenario.title, run_host_scenario(scenario)))
+            outcomes += told(scenario.title, run_host_scenario(scenario))
     for start in starts:
         if start.name in wanted:
-            outcomes.append(told(start.title, run_start_scenario(start)))
-    text = report(outcomes, targets(), load)
+            outcomes += told(start.title, [run_start_scenario(start)])
+    text = report(outcomes, [*scenarios.targets(), *switch_scenarios.targets()], load)
     print(f"\n{text}\n\n{time.monotonic() - begin:.0f} s in all")
     results = {
         "machine": machine(),
@@ -56,10 +60,10 @@ def main() -> int:
     return 1 if any(outcome.failures for outcome in outcomes) else 0
 
 
-def told(title: str, outcome: Outcome) -> Outcome:
-    failed = f", failed: {', '.join(outcome.failures)}" if outcome.failures else ""
-    print(f"{title}: done{failed}", flush=True)
-    return outcome
+def told(title: str, outcomes: list[Outcome]) -> list[Outcome]:
+    failures = [name for outcome in outcomes for name in outcome.failures]
+    print(f"{title}: done{', failed: ' + ', '.join(failures) if failures else ''}", flush=True)
+    return outcomes
 
 
 if __name__ == "__main__":

@@ -7,18 +7,20 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from bench.guard import link_names, violations
-from bench.model import Contestant, Scenario, Step
+from bench.guard import link_names, switch_violations, violations
+from bench.model import Contestant, Scenario, Step, Vif
 from bench.peers import CACHE, CHECKOUT, beside, interpreter
 
-ANSWER_TIMEOUT = 120.0  # seconds; the longest call is the removal of 500 bridge ports
-CONTEXT = "vif_plug_linux_bridge_privileged"  # the section of the plugin's privsep context
+ANSWER_TIMEOUT = 300.0  # seconds; the longest call is that of 500 hybrid VIFs, one by one
+CONTEXTS = ("vif_plug_linux_bridge_privileged", "vif_plug_ovs_privileged")  # sections of privsep contexts
+
+CALL, TRANSACTIONS, MEMORY = ": the call", ": transactions", "resident memory"  # what is measured besides
 
 
 class NoAnswerError(Exception):
@@ -79,6 +81,16 @@ class Process:
         self.process.communicate()
 
 
+@dataclass(slots=True)
+class Measured:
+    """One round of one contestant, by what was measured."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    transactions: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, float] = field(default_factory=dict)  # MiB
+    faults: int = 0  # steps with a forgiven fault
+
+
 class Arena:
     """One fresh network namespace and who works in it."""
 
@@ -91,7 +103,15 @@ class Arena:
         )
         self.observer.answer()
         self.workers: dict[str, Process] = {}
-        self.observer.ask({"do": "fill", "others": scenario.others, "commands": scenario.commands})
+        filled = self.observer.ask(
+            {
+                "do": "fill",
+                "others": scenario.others,
+                "commands": scenario.commands,
+                "switch": scenario.switch,
+            }
+        )
+        self.database = str(filled["database"]) if scenario.switch else ""
         for contestant in contestants:
             self.workers[contestant.name] = self.start(contestant)
 
@@ -103,37 +123,68 @@ class Arena:
         script = CHECKOUT / "bench" / "workers" / f"{contestant.worker}.py"
         arguments: list[str | Path] = [*enter, python, "-P", script]
         if contestant.worker == "vif":
-            arguments.append(write_config(contestant, python, home))
+            arguments.append(write_config(contestant, python, home, self.database))
+        elif self.database:
+            arguments.append(self.database)
         return Process(arguments, home / "worker.log")
 
-    def measure(self, contestant: Contestant, number: int) -> dict[str, float]:
-        """Seconds of each step in this round; raises ContestantError when one was not done. Leaves a clean host."""
-        worker = self.workers[contestant.name]
+    def measure(self, contestant: Contestant, number: int) -> Measured:
+        """One round; raises ContestantError when a step was not done. Leaves a clean host."""
         steps = [step.in_round(number) for step in self.scenario.steps if takes_part(contestant, step)]
-        requests = [{"verb": step.verb, "vifs": [asdict(vif) for vif in step.vifs]} for step in steps]
-        seconds: dict[str, float] = {}
+        vifs = [vif for step in steps for vif in step.vifs]
+        measured = Measured()
         try:
-            worker.ask({"do": "prepare", "steps": requests})
+            self.prepare(contestant, steps)
             for position, step in enumerate(steps):
-                answer = worker.ask({"do": "measure", "step": position})
-                seconds[step.name] = float(str(answer["seconds"]))
-                self.verify(step)
+                if step.fresh:
+                    self.workers[contestant.name].close()
+                    self.workers[contestant.name] = self.start(contestant)
+                    self.prepare(contestant, steps)
+                answer = self.workers[contestant.name].ask({"do": "measure", "step": position})
+                one = self.taken(step, answer)
+                if step.timed:
+                    measured.seconds |= one.seconds
+                    measured.transactions |= one.transactions
+                measured.faults += self.verify(step, contestant.forgiven)
+            if self.scenario.memory:
+                measured.memory[MEMORY] = resident(self.workers[contestant.name].process.pid)
         except NoAnswerError as error:
             raise ContestantError(str(error)) from error
         finally:
-            self.observer.ask(
-                {"do": "clear", "links": link_names([vif for step in steps for vif in step.vifs])}
-            )
-        return seconds
+            left = {"links": link_names(vifs), "ports": port_names(vifs)}
+            self.observer.ask({"do": "clear", **left})
+        return measured
 
-    def verify(self, step: Step) -> None:
+    def prepare(self, contestant: Contestant, steps: Sequence[Step]) -> None:
+        requests = [{"verb": step.verb, "vifs": [asdict(vif) for vif in step.vifs]} for step in steps]
+        self.workers[contestant.name].ask({"do": "prepare", "steps": requests})
+
+    def taken(self, step: Step, answer: Mapping[str, object]) -> Measured:
+        """What a step took: with a switch until that was done, seen from outside, and the call alone."""
+        started, seconds = (float(str(answer[key])) for key in ("started", "seconds"))
+        if not self.scenario.switch:
+            return Measured({step.name: seconds})
+        request = {"do": "settle", "ports": port_names(step.vifs), "plugged": step.verb.startswith("plug")}
+        settled = self.observer.ask(request)
+        times = {step.name: max(seconds, float(str(settled["at"])) - started), step.name + CALL: seconds}
+        return Measured(times, {step.name + TRANSACTIONS: float(str(settled["transactions"]))})
+
+    def verify(self, step: Step, forgiven: str) -> bool:
+        """Look whether it was done; whether there was a forgiven fault."""
         rules = any(not vif.filtered for vif in step.vifs)
-        seen = self.observer.ask({"do": "observe", "links": link_names(step.vifs), "rules": rules})
-        links = seen["links"]
+        request = {"links": link_names(step.vifs), "ports": port_names(step.vifs), "rules": rules}
+        seen = self.observer.ask({"do": "observe", **request})
+        links, ports = seen["links"], seen["ports"]
         assert isinstance(links, dict)
-        found = violations(step.verb, step.vifs, links, str(seen["rules"]))
-        if found:
-            raise ContestantError(f"{step.name}: returned, but " + "; ".join(found[:3]))
+        assert isinstance(ports, dict)
+        if self.scenario.switch:
+            found = switch_violations(step.verb, step.vifs, links, ports)
+        else:
+            found = violations(step.verb, step.vifs, links, str(seen["rules"]))
+        bad = [text for text in found if not forgiven or forgiven not in text]
+        if bad:
+            raise ContestantError(f"{step.name}: returned, but " + "; ".join(bad[:3]))
+        return bool(found)
 
     def __enter__(self) -> Self:
         return self
@@ -150,12 +201,26 @@ def takes_part(contestant: Contestant, step: Step) -> bool:
     return contestant.creates_taps or not step.needs_taps
 
 
-def write_config(contestant: Contestant, python: Path, home: Path) -> Path:
-    """The configuration file of an os-vif contestant: its own lock path, and its daemon if it has one."""
+def port_names(vifs: Sequence[Vif]) -> list[str]:
+    return sorted({vif.port for vif in vifs if vif.kind != "bridge"})
+
+
+def resident(pid: int) -> float:
+    """MiB that a process has in memory."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise NoAnswerError(f"process {pid} has ended")
+
+
+def write_config(contestant: Contestant, python: Path, home: Path, database: str) -> Path:
+    """The configuration file of an os-vif contestant: its own lock path, its database, its daemon if it has one."""
     home.mkdir(parents=True, exist_ok=True)
     path = home / "bench.conf"
     lines = ["[oslo_concurrency]", f"lock_path = {home / 'locks'}"]
-    if contestant.daemon:
-        lines += [f"[{CONTEXT}]", f"helper_command = {beside(python, 'privsep-helper')} --config-file {path}"]
+    if database:
+        lines += ["[os_vif_ovs]", f"ovsdb_connection = unix:{database}"]
+    for section in CONTEXTS if contestant.daemon else ():
+        lines += [f"[{section}]", f"helper_command = {beside(python, 'privsep-helper')} --config-file {path}"]
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -9,19 +9,22 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Verb = Literal["plug", "unplug", "plug_many", "unplug_many"]
+Kind = Literal["bridge", "native", "hybrid"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vif:
     """One VIF as every contestant gets it; `mtu` in bytes, `address` is the guest's MAC address.
 
-    A `{round}` in the bridge's name makes it another bridge in every round.
+    `kind`: in a Linux bridge, or in an Open vSwitch bridge: a tap (native), or one end of a veth pair whose other
+    end is in a Linux bridge (hybrid). A `{round}` in the bridge's name makes it another bridge in every round.
     """
 
     id: str
     tap: str
     bridge: str
     address: str
+    kind: Kind = "bridge"
     create_tap: bool = False
     filtered: bool = True  # has_traffic_filtering: False asks for the filter rules of the bridge
     mtu: int = 1500
@@ -31,17 +34,31 @@ class Vif:
         """The tap's own address: libvirt's `fe:` form, for a bridge must not take the guest's for a local one."""
         return "fe" + self.address[2:]
 
+    @property
+    def hybrid_links(self) -> tuple[str, str, str]:
+        """The Linux bridge of a hybrid VIF, the veth end in it and the one in Open vSwitch, as Nova calls them."""
+        bridge, inside, outside = (prefix + self.id[:11] for prefix in ("qbr", "qvb", "qvo"))
+        return bridge, inside, outside
+
+    @property
+    def port(self) -> str:
+        """The Open vSwitch port."""
+        return self.hybrid_links[2] if self.kind == "hybrid" else self.tap
+
     def in_round(self, number: int) -> Vif:
         return replace(self, bridge=self.bridge.format(round=number))
 
 
-def make_vif(number: int, bridge: str, *, create_tap: bool = False, filtered: bool = True) -> Vif:
+def make_vif(
+    number: int, bridge: str, *, kind: Kind = "bridge", create_tap: bool = False, filtered: bool = True
+) -> Vif:
     """The VIF with this number (0..65535): the same number gives the same id, tap name and address."""
     return Vif(
-        id=f"5ca1ab1e-0000-4000-8000-{number:012x}",
+        id=f"5ca1{number:04x}-0000-4000-8000-5ca1ab1e0000",
         tap=f"tap5ca1{number:04x}",
         bridge=bridge,
         address=f"02:00:5c:a1:{number >> 8:02x}:{number & 255:02x}",
+        kind=kind,
         create_tap=create_tap,
         filtered=filtered,
     )
@@ -49,12 +66,16 @@ def make_vif(number: int, bridge: str, *, create_tap: bool = False, filtered: bo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One call that every contestant makes in every round; `timed=False` only prepares the next one."""
+    """One call that every contestant makes in every round; `timed=False` only prepares the next one.
+
+    `fresh`: by a process that has been started and initialized, and has done nothing yet.
+    """
 
     name: str
     verb: Verb
     vifs: tuple[Vif, ...]
     timed: bool = True
+    fresh: bool = False
 
     def in_round(self, number: int) -> Step:
         return replace(self, vifs=tuple(vif.in_round(number) for vif in self.vifs))
@@ -70,7 +91,7 @@ class Contestant:
 
     `peer` is an os-vif release to install in an environment of its own, or None for this checkout.
     `daemon` makes the privileged steps go through a privsep daemon, as on a real compute host. One that cannot create
-    taps takes no part in the steps that ask for them.
+    taps takes no part in the steps that ask for them; `rounds`: only in so many, for it takes minutes.
     """
 
     name: str
@@ -78,6 +99,8 @@ class Contestant:
     peer: str | None = None
     daemon: bool = False
     creates_taps: bool = True
+    rounds: int | None = None
+    forgiven: str = ""  # a fault known of it that is counted, but does not end its part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +109,8 @@ class Scenario:
 
     `others` VIFs are present before the first round; `commands` run in the namespace before it. In a `shared`
     namespace all contestants work on the same kernel state; what outlives a round there (filter rules) would not be.
+    `warm_up`: a first round is not counted. With a `switch` the namespace has an Open vSwitch of its own, the others
+    are its ports, and each step has two times: until Open vSwitch was seen to be done, and of the call alone.
     """
 
     name: str
@@ -96,6 +121,9 @@ class Scenario:
     others: int = 0
     commands: tuple[tuple[str, ...], ...] = ()
     shared: bool = True
+    warm_up: bool = True
+    switch: bool = False
+    memory: bool = False  # also what the contestant's process holds after each round
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +151,7 @@ class Target:
     """A promise: the `step` of `contestant` costs at most `limit` times what it is held against.
 
     Held against: `against` in the same step; or with `step_against`, its own cost per VIF in that step; or, with
-    neither, nothing: then `limit` is in seconds.
+    neither, nothing: then `limit` is in seconds, or the outcome's unit.
     """
 
     scenario: str
@@ -136,11 +164,18 @@ class Target:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a scenario gave: seconds per step and contestant, one for each round (the nth belong together)."""
+    """What a scenario gave: per step and contestant one value for each round (the nth belong together).
+
+    The values are seconds, unless `unit` says otherwise.
+    """
 
     scenario: str
     title: str
     contestants: list[str]
     units: dict[str, int]  # step name -> VIFs in one call
     seconds: dict[str, dict[str, list[float]]] = field(default_factory=dict)  # step -> contestant -> rounds
+    unit: str = ""
+    faults: dict[str, int] = field(
+        default_factory=dict
+    )  # contestant -> in how many steps a forgiven one was seen
     failures: dict[str, str] = field(default_factory=dict)  # contestant -> what went wrong

@@ -11,7 +11,8 @@ from bench.model import Outcome, Target
 from bench.stats import Spread, ratios, spread
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-BASES = ("os-vif 4.3.0", "os-vif 5.3.0", "netlink", "python -c pass")
+BASES = ("os-vif 4.3.0", "os-vif 5.3.0", "netlink", "transact", "python -c pass")
+UNITS = {"": "Milliseconds", "transactions": "Database transactions", "MiB": "MiB"}
 
 
 def report(outcomes: Sequence[Outcome], targets: Sequence[Target], load: float) -> str:
@@ -46,10 +47,14 @@ def write_into(document: Path, text: str) -> None:
 def outcome_tables(outcome: Outcome) -> Iterable[str]:
     rounds = max((len(values) for step in outcome.seconds.values() for values in step.values()), default=0)
     worked = [name for name in outcome.contestants if name not in outcome.failures]
-    rows = [[step, *(times(outcome.seconds[step].get(name)) for name in worked)] for step in outcome.seconds]
-    yield f"Milliseconds, median of {rounds} rounds (10th to 90th percentile):"
+    scale = 1 if outcome.unit else 1000
+    rows = [
+        [step, *(times(series.get(name), scale) for name in worked)]
+        for step, series in outcome.seconds.items()
+    ]
+    yield f"{UNITS[outcome.unit]}, median of {rounds} rounds (10th to 90th percentile):"
     yield table(["", *worked], rows)
-    for base in BASES:
+    for base in () if outcome.unit == "transactions" else BASES:
         steps = {step: series for step, series in outcome.seconds.items() if base in series}
         against = [
             name for name in worked if name != base and any(name in series for series in steps.values())
@@ -61,6 +66,9 @@ def outcome_tables(outcome: Outcome) -> Iterable[str]:
         if against:
             yield f"Times the cost of {base}, round by round:"
             yield table(["", *against], rows)
+    for name, count in outcome.faults.items():
+        if count:
+            yield f"{name}: {count} steps ended with a tap that is down."
     for name, reason in outcome.failures.items():
         yield f"**{name} failed**: {reason}"
 
@@ -70,7 +78,8 @@ def verdict(target: Target, outcomes: Sequence[Outcome]) -> Iterable[list[str]]:
     for outcome in outcomes:
         if outcome.scenario != target.scenario or target.step not in outcome.seconds:
             continue
-        unit = "" if target.against or target.step_against else " s"
+        absolute = f" {outcome.unit}" if outcome.unit else " s"
+        unit = "" if target.against or target.step_against else absolute
         samples = measured(target, outcome)
         seen = spread(samples) if samples else None
         yield [
@@ -85,25 +94,22 @@ def verdict(target: Target, outcomes: Sequence[Outcome]) -> Iterable[list[str]]:
 
 def measured(target: Target, outcome: Outcome) -> list[float]:
     """What is held against the limit, round by round; empty if one side has failed."""
-    mine = outcome.seconds[target.step].get(target.contestant)
+    mine = outcome.seconds[target.step].get(target.contestant) or []
     if target.against:
-        other = outcome.seconds[target.step].get(target.against)
-    elif target.step_against:
-        other = outcome.seconds[target.step_against].get(target.contestant)
-    else:
-        return mine or []
-    if not mine or not other:
-        return []
-    per_vif = outcome.units[target.step_against or target.step] / outcome.units[target.step]
-    return [ratio * per_vif for ratio in ratios(mine, other)]
+        return ratios(mine, outcome.seconds[target.step].get(target.against) or [])
+    if target.step_against:
+        per_vif = outcome.units[target.step_against] / outcome.units[target.step]
+        other = outcome.seconds[target.step_against].get(target.contestant) or []
+        return [ratio * per_vif for ratio in ratios(mine, other)]
+    return mine
 
 
 def factor(values: Sequence[float] | None, base: Sequence[float]) -> str:
     return show(spread(ratios(values, base))) if values else "-"
 
 
-def times(values: Sequence[float] | None) -> str:
-    return show(spread([value * 1000 for value in values])) if values else "-"
+def times(values: Sequence[float] | None, scale: float) -> str:
+    return show(spread([value * scale for value in values])) if values else "-"
 
 
 def show(seen: Spread) -> str:
@@ -112,6 +118,8 @@ def show(seen: Spread) -> str:
 
 def number(value: float) -> str:
     """Two or three significant digits."""
+    if value == int(value) and value < 100:
+        return str(int(value))
     digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 3 if value >= 0.01 else 4
     return f"{value:.{digits}f}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,40 +14,52 @@ from bench.model import Contestant, Outcome, Program, Scenario, StartScenario
 from bench.peers import CHECKOUT, beside, interpreter
 
 
-def run_host_scenario(scenario: Scenario) -> Outcome:
-    """Measure all contestants; one that fails is out, with its reason, and the others go on."""
-    names = [contestant.name for contestant in scenario.contestants]
-    timed = [step for step in scenario.steps if step.timed]
-    outcome = Outcome(
-        scenario=scenario.name,
-        title=scenario.title,
-        contestants=names,
-        units={step.name: len(step.vifs) for step in timed},
-        seconds={step.name: {} for step in timed},
-    )
+def run_host_scenario(scenario: Scenario) -> list[Outcome]:
+    """Measure all contestants; one that fails is out, with its reason, and the others go on.
+
+    The times first; with a switch also the database transactions, and if asked for the memory.
+    """
+    times, counts, memory = (new_outcome(scenario, unit) for unit in ("", "transactions", "MiB"))
     running = {contestant.name: contestant for contestant in scenario.contestants}
     with ExitStack() as stack:
         arenas = open_arenas(scenario, stack)
         # Round 0 starts daemons and fills caches; it is checked like the others but not counted.
-        for number in range(scenario.rounds + 1):
+        for number in range(0 if scenario.warm_up else 1, scenario.rounds + 1):
             for name in random.sample(sorted(running), len(running)):
+                if number > (running[name].rounds or number):
+                    continue
                 try:
-                    seconds = arenas[name].measure(running[name], number)
+                    measured = arenas[name].measure(running[name], number)
                 except ContestantError as failure:
-                    outcome.failures[name] = str(failure)
+                    times.failures[name] = str(failure)
                     del running[name]
                 else:
                     if number:
-                        record(outcome, name, seconds)
-    drop_failed(outcome)
-    return outcome
+                        record(times, name, measured.seconds)
+                        record(counts, name, measured.transactions)
+                        record(memory, name, measured.memory)
+                        times.faults[name] = times.faults.get(name, 0) + measured.faults
+    outcomes = [times, *(outcome for outcome in (counts, memory) if outcome.seconds)]
+    drop_failed(outcomes, times.failures)
+    return outcomes
 
 
-def drop_failed(outcome: Outcome) -> None:
+def new_outcome(scenario: Scenario, unit: str) -> Outcome:
+    return Outcome(
+        scenario=scenario.name,
+        title=scenario.title,
+        contestants=[contestant.name for contestant in scenario.contestants],
+        units={step.name: len(step.vifs) for step in scenario.steps},
+        unit=unit,
+    )
+
+
+def drop_failed(outcomes: Sequence[Outcome], failures: Iterable[str]) -> None:
     """Half a series of times is no result."""
-    for name in outcome.failures:
+    for outcome in outcomes:
         for contestants in outcome.seconds.values():
-            contestants.pop(name, None)
+            for name in failures:
+                contestants.pop(name, None)
 
 
 def open_arenas(scenario: Scenario, stack: ExitStack) -> dict[str, Arena]:
@@ -62,10 +74,9 @@ def open_arenas(scenario: Scenario, stack: ExitStack) -> dict[str, Arena]:
     return arenas
 
 
-def record(outcome: Outcome, contestant: str, seconds: dict[str, float]) -> None:
+def record(outcome: Outcome, contestant: str, seconds: Mapping[str, float]) -> None:
     for step, value in seconds.items():
-        if step in outcome.seconds:
-            outcome.seconds[step].setdefault(contestant, []).append(value)
+        outcome.seconds.setdefault(step, {}).setdefault(contestant, []).append(value)
 
 
 def run_start_scenario(scenario: StartScenario) -> Outcome:
@@ -75,7 +86,6 @@ def run_start_scenario(scenario: StartScenario) -> Outcome:
         title=scenario.title,
         contestants=list(dict.fromkeys(program.name for program in scenario.programs)),
         units={program.step: 1 for program in scenario.programs},
-        seconds={program.step: {} for program in scenario.programs},
     )
     running = list(scenario.programs)
     for number in range(scenario.rounds + 1):
@@ -88,7 +98,7 @@ def run_start_scenario(scenario: StartScenario) -> Outcome:
             else:
                 if number:
                     record(outcome, program.name, {program.step: seconds})
-    drop_failed(outcome)
+    drop_failed([outcome], outcome.failures)
     return outcome
 
 

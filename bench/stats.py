@@ -20,8 +20,11 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratios(values: Sequence[float], base: Sequence[float]) -> list[float]:
-    """Round by round: neighbours in time share the machine's noise, so it cancels."""
-    return [value / other for value, other in zip(values, base, strict=True)]
+    """Round by round: neighbours in time share the machine's noise, so it cancels.
+
+    Who is not in all rounds is in the first ones.
+    """
+    return [value / other for value, other in zip(values, base, strict=False)]
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

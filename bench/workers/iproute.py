@@ -36,18 +36,26 @@ def plug(vifs: Sequence[Vif]) -> None:
         )
     ip_batch(lines)
     for name in bridges:
-        for path, value in CONF.items():
-            Path("/proc/sys/net", path.format(name)).write_text(value)
+        set_conf(name)
     for vif in taps:
         Path(f"/proc/sys/net/ipv6/conf/{vif.tap}/disable_ipv6").write_text("1")
 
 
 def unplug(vifs: Sequence[Vif]) -> None:
-    taps = [vif.tap for vif in vifs if vif.create_tap]
-    if len(taps) == 1:
-        ip_batch([f"link delete {taps[0]}"])
-    elif taps:
-        ip_batch([*(f"link set {tap} group {GROUP}" for tap in taps), f"link delete group {GROUP}"])
+    delete([vif.tap for vif in vifs if vif.create_tap])
+
+
+def delete(names: Sequence[str]) -> None:
+    if len(names) == 1:
+        ip_batch([f"link delete {names[0]}"])
+    elif names:
+        ip_batch([*(f"link set {name} group {GROUP}" for name in names), f"link delete group {GROUP}"])
+
+
+def set_conf(bridge: str) -> None:
+    """The settings of a bridge that `ip` cannot make."""
+    for path, value in CONF.items():
+        Path("/proc/sys/net", path.format(bridge)).write_text(value)
 
 
 def exists(name: str) -> bool:

@@ -1,6 +1,6 @@
 """The floor: the same kernel work in the fewest messages, written directly against rtnetlink.
 
-A contestant (`python -m bench.workers.netlink`) that knows beforehand what it will find, verifies nothing and undoes
+A contestant that knows beforehand what it will find, verifies nothing and undoes
 nothing: what no library can beat. The observer also uses it to fill a host and to clear it. Message layouts: Linux
 uapi headers linux/netlink.h, rtnetlink.h, if_link.h, if_tun.h.
 """
@@ -25,7 +25,8 @@ IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 18, 20, 26, 27
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_BR_FORWARD_DELAY, IFLA_BR_STP_STATE, IFLA_BR_MCAST_SNOOPING = 1, 5, 23
 IFLA_INET_CONF, IPV4_DEVCONF_ARP_ANNOUNCE, IPV4_DEVCONF_ARP_IGNORE = 1, 18, 19
-IFF_UP = 1
+VETH_INFO_PEER = 1
+IFF_UP, IFF_PROMISC = 0x1, 0x100
 TUNSETIFF, TUNSETPERSIST, IFF_TAP_NO_PI = 0x400454CA, 0x400454CB, 0x1002
 SO_RCVBUFFORCE = 33
 GROUP = 0x5CA1  # any group nobody else uses: one RTM_DELLINK then removes all its members
@@ -62,6 +63,22 @@ class Floor:
         for vif in new:
             new_tap(vif.tap)
         self.run([configure_tap(vif, found[vif.bridge]) for vif in new])
+
+    def new_taps(self, vifs: Sequence[Vif]) -> None:
+        """Taps in no bridge of the kernel: for Open vSwitch, which finds them by name."""
+        for vif in vifs:
+            new_tap(vif.tap)
+        self.run([configure_tap(vif, None) for vif in vifs])
+
+    def new_pairs(self, vifs: Sequence[Vif]) -> None:
+        """The Linux bridges and veth pairs of hybrid VIFs."""
+        self.new_bridges([vif.hybrid_links[0] for vif in vifs])
+        self.run([new_veth(vif) for vif in vifs])
+        for vif in vifs:
+            disable_ipv6(vif.hybrid_links[1])
+            disable_ipv6(vif.hybrid_links[2])
+        bridges = indexes(vif.hybrid_links[0] for vif in vifs)
+        self.run([message for vif in vifs for message in configure_veth(vif, bridges[vif.hybrid_links[0]])])
 
     def unplug(self, vifs: Sequence[Vif]) -> None:
         self.delete([vif.tap for vif in vifs if vif.create_tap])
@@ -130,9 +147,10 @@ def indexes(names: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def link(*, up: bool = False) -> bytes:
+def link(*, up: bool = False, promiscuous: bool = False) -> bytes:
     """struct ifinfomsg: family, pad, type, index, flags, change."""
-    return struct.pack("=BxHiII", 0, 0, 0, IFF_UP if up else 0, IFF_UP if up else 0)
+    flags = (IFF_UP if up else 0) | (IFF_PROMISC if promiscuous else 0)
+    return struct.pack("=BxHiII", 0, 0, 0, flags, flags)
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -144,13 +162,31 @@ def ifname(name: str) -> bytes:
     return attribute(IFLA_IFNAME, name.encode() + b"\0")
 
 
-def configure_tap(vif: Vif, bridge_index: int) -> Message:
+def new_veth(vif: Vif) -> Message:
+    _, inside, outside = vif.hybrid_links
+    mtu = attribute(IFLA_MTU, struct.pack("=I", vif.mtu))
+    peer = attribute(VETH_INFO_PEER, link() + ifname(outside) + mtu)
+    kind = attribute(IFLA_INFO_KIND, b"veth") + attribute(IFLA_INFO_DATA, peer)
+    payload = link() + ifname(inside) + mtu + attribute(IFLA_LINKINFO, kind)
+    return (RTM_NEWLINK, NLM_F_CREATE_EXCL, payload)
+
+
+def configure_veth(vif: Vif, bridge_index: int) -> Iterable[Message]:
+    _, inside, outside = vif.hybrid_links
+    mark = attribute(IFLA_IFALIAS, f"os-vif:{vif.id}".encode())
+    master = attribute(IFLA_MASTER, struct.pack("=I", bridge_index))
+    yield RTM_SETLINK, 0, link(up=True, promiscuous=True) + ifname(inside) + master + mark
+    yield RTM_SETLINK, 0, link(up=True, promiscuous=True) + ifname(outside) + mark
+
+
+def configure_tap(vif: Vif, bridge_index: int | None) -> Message:
+    master = b"" if bridge_index is None else attribute(IFLA_MASTER, struct.pack("=I", bridge_index))
     payload = (
         link(up=True)
         + ifname(vif.tap)
         + attribute(IFLA_MTU, struct.pack("=I", vif.mtu))
         + attribute(IFLA_ADDRESS, bytes.fromhex(vif.host_address.replace(":", "")))
-        + attribute(IFLA_MASTER, struct.pack("=I", bridge_index))
+        + master
         + attribute(IFLA_IFALIAS, f"os-vif:{vif.id}".encode())
     )
     return (RTM_SETLINK, 0, payload)

@@ -1,7 +1,7 @@
 """The protocol between the harness and a worker: one JSON object a line, on stdin and stdout.
 
     -> {"do": "prepare", "steps": [{"verb": "plug", "vifs": [...]}, ...]}    <- {"ok": true}
-    -> {"do": "measure", "step": 0}    <- {"seconds": 0.0021}    timed around the public call only
+    -> {"do": "measure", "step": 0}    <- {"started": 81.5, "seconds": 0.0021}    around the public call
     any failure    <- {"error": "what went wrong"}
 
 The worker ends when its stdin does. Every worker module calls `serve` with its own `Engine`.
@@ -45,14 +45,15 @@ def serve(engine: Engine) -> None:
                 ]
                 answer: dict[str, object] = {"ok": True}
             else:
-                answer = {"seconds": timed(calls[request["step"]])}
+                answer = timed(calls[request["step"]])
         except Exception as error:  # noqa: BLE001 - a failed contestant is a result, not a crash
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"[:600]}
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def timed(call: Call) -> float:
-    start = time.perf_counter()
+def timed(call: Call) -> dict[str, object]:
+    """`started` is of a clock that all processes of the machine share."""
+    started = time.perf_counter()
     call()
-    return time.perf_counter() - start
+    return {"started": started, "seconds": time.perf_counter() - started}

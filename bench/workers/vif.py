@@ -34,7 +34,9 @@ class OsVif:
         return lambda: [single(vif, instance) for vif, instance in pairs]
 
 
-def build(vif: Vif) -> objects.vif.VIFBridge:
+def build(vif: Vif) -> objects.vif.VIFBase:
+    if vif.kind != "bridge":
+        return build_for_switch(vif)
     network = objects.network.Network(
         id="5ca1ab1e-0000-4000-8000-ffffffffffff",
         bridge=vif.bridge,
@@ -54,6 +56,18 @@ def build(vif: Vif) -> objects.vif.VIFBridge:
     if vif.create_tap:
         built.port_profile = objects.vif.VIFPortProfileLinuxBridge(create_tap=True)
     return built
+
+
+def build_for_switch(vif: Vif) -> objects.vif.VIFBase:
+    network = objects.network.Network(
+        id="5ca1ab1e-0000-4000-8000-ffffffffffff", bridge=vif.bridge, mtu=vif.mtu
+    )
+    profile = objects.vif.VIFPortProfileOpenVSwitch(interface_id=vif.id, datapath_type="netdev")
+    common = {"id": vif.id, "plugin": "ovs", "vif_name": vif.tap, "address": vif.address, "network": network}
+    if vif.kind == "hybrid":
+        return objects.vif.VIFBridge(bridge_name=vif.hybrid_links[0], port_profile=profile, **common)
+    profile.create_port = profile.create_tap = True
+    return objects.vif.VIFOpenVSwitch(bridge_name=vif.bridge, port_profile=profile, **common)
 
 
 def instance_of(vif: Vif) -> objects.instance_info.InstanceInfo:
