@@ -31,6 +31,8 @@ PROGRAMS: Mapping[str, str] = {
     "ip": "iproute2",
     "nft": "nftables",
     "unshare": "util-linux",
+    "setpriv": "util-linux",
+    "ovs-vswitchd": "openvswitch-switch",
 }
 
 
