@@ -62,6 +62,8 @@ class Changes:
                 self._mend_port(transaction, port, owner, found)
                 if found.bridge != port.bridge:
                     _take_out(transaction, found)
+                    if port.tag is not None:  # in the new bridge its VLAN may be that of another network
+                        _set_vlans(transaction, found, port)
                     members.setdefault(port.bridge, []).append(found.row)
         for before in self._put_back.values():
             now = self.state.ports.get(before.name)
@@ -179,6 +181,15 @@ def _take_out(transaction: Transaction, port: PortState) -> None:
     transaction.mutate("Bridge", [("ports", "includes", port.row)], [("ports", "delete", port.row)])
 
 
+def _set_vlans(transaction: Transaction, row: PortState, wanted: OvsPort | PortState) -> None:
+    values = {
+        "tag": () if wanted.tag is None else wanted.tag,
+        "vlan_mode": () if wanted.vlan_mode is None else wanted.vlan_mode,
+        "trunks": tuple(wanted.trunks),
+    }
+    transaction.update("Port", [("_uuid", "==", row.row)], values)
+
+
 def _delete_qos(transaction: Transaction, port: str) -> None:
     transaction.delete("QoS", [("external_ids", "includes", {"id": qos_id(port)})])
 
@@ -200,5 +211,6 @@ def _restore(
     if before.owner is None and now.owner is not None:
         transaction.mutate("Port", [("_uuid", "==", before.row)], [("external_ids", "delete", [MARK])])
     if before.bridge != now.bridge:
+        _set_vlans(transaction, now, before)
         _take_out(transaction, now)
         members.setdefault(before.bridge, []).append(before.row)

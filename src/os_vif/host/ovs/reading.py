@@ -15,13 +15,15 @@ from os_vif.host.plan import OvsBridge, OvsDatabase, OvsPort, Resource
 _MANY = 40  # more names than this are cheaper to find in the whole table
 
 _BRIDGE = ["_uuid", "name", "datapath_type", "external_ids"]
-_PORT = ["_uuid", "name", "interfaces", "tag", "qos", "external_ids"]
+_PORT = ["_uuid", "name", "interfaces", "tag", "vlan_mode", "trunks", "qos", "external_ids"]
 _INTERFACE = ["_uuid", "name", "type", "external_ids", "options", "ofport", "error", "mtu_request"]
 
 
 def connect(database: OvsDatabase) -> Connection:
     """The kept-open connection to the database of a plan."""
-    return connection(database.remote, timeout=database.timeout, tls=tls_files(database))
+    return connection(
+        database.remote, timeout=database.timeout, tls=tls_files(database), lender=database.lender
+    )
 
 
 def tls_files(database: OvsDatabase) -> TlsFiles | None:
@@ -115,6 +117,8 @@ def _port(row: Row, interfaces: Mapping[object, Row], where: Mapping[object, str
         bridge=where.get(row["_uuid"], ""),
         owner=_strings(row["external_ids"]).get(MARK),
         tag=_int(row["tag"]),
+        vlan_mode=str(row["vlan_mode"]) if row["vlan_mode"] is not None else None,
+        trunks=frozenset(v for v in _members(row["trunks"]) if isinstance(v, int)),
         qos=_uuid(row["qos"]) if row["qos"] is not None else None,
         interface_type=str(interface["type"]),
         external_ids=_strings(interface["external_ids"]),

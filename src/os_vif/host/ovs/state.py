@@ -35,6 +35,8 @@ class PortState:
     bridge: str
     owner: str | None
     tag: int | None
+    vlan_mode: str | None
+    trunks: frozenset[int]
     qos: uuid.UUID | None
     interface_type: str
     external_ids: Mapping[str, str]
