@@ -25,7 +25,7 @@ from os_vif.host.ovsdb.error import (
 )
 from os_vif.host.ovsdb.framing import Json
 from os_vif.host.ovsdb.operations import refusal
-from os_vif.host.ovsdb.remote import Stream, TlsFiles, parse_remote, tls_context
+from os_vif.host.ovsdb.remote import Lender, Stream, TlsFiles, parse_remote, tls_context
 from os_vif.host.ovsdb.watch import NOTIFICATIONS, Watch
 
 # Seconds between attempts to connect: the first comes at once, each further waits twice as long.
@@ -39,15 +39,16 @@ HOPELESS = frozenset({errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOTSOCK, 
 class Session:
     """See Connection, which says what is raised. Deadlines are of time.monotonic()."""
 
-    def __init__(self, remote: str, tls: TlsFiles | None) -> None:
+    def __init__(self, remote: str, tls: TlsFiles | None, lender: Lender | None = None) -> None:
         self.remote = remote
+        self._lender = lender
         self._address = parse_remote(remote)
         self._context = tls_context(remote, tls) if self._address.method == "ssl" else None
         self._pid = os.getpid()
         self._opening = threading.Lock()
         self._closed = threading.Event()
         self._channel: Channel | None = None
-        # Attempts since the server last answered something.
+        # Connections that were made since the server last answered something.
         self._attempts = 0
         self._watches = _Watches()
 
@@ -172,21 +173,25 @@ class Session:
 
     def _connect(self, deadline: float) -> Channel:
         seconds = max(0.0, deadline - time.monotonic())
+        # Attempts that met nobody are not held against the next caller: the server may have come back meanwhile.
+        refused = 0
         while True:
-            if self._attempts:
-                delay = min(BACK_OFF_MOST, BACK_OFF_FIRST * 2 ** min(self._attempts - 1, 10))
+            if attempts := self._attempts + refused:
+                delay = min(BACK_OFF_MOST, BACK_OFF_FIRST * 2 ** min(attempts - 1, 10))
                 self._closed.wait(max(0.0, min(delay, deadline - time.monotonic())))
             if self._closed.is_set():
                 raise ConnectionFailed(self.remote, "this connection was closed", "open another")
-            self._attempts += 1
             try:
-                stream = Stream(self._address, self._context, max(deadline - time.monotonic(), LAST_ATTEMPT))
+                left = max(deadline - time.monotonic(), LAST_ATTEMPT)
+                stream = Stream(self._address, self._context, left, self._lender)
             except OSError as failure:
                 if isinstance(failure, ssl.SSLError) or failure.errno in HOPELESS:
                     raise self._unreachable(failure, 0) from failure
                 if time.monotonic() >= deadline:
                     raise self._unreachable(failure, seconds) from failure
+                refused += 1
                 continue
+            self._attempts += 1
             channel = Channel(stream, self._watches.notified)
             try:
                 for watch in list(self._watches.by_name.values()):
