@@ -28,7 +28,6 @@ from tests.ovsvifs import (
     short,
     vhost_user,
 )
-from tests.unit.ovs import vifs
 
 from os_vif import exception
 
@@ -236,13 +235,12 @@ def test_a_bridge_per_port(switch: OpenVSwitch) -> None:
     assert host(switch) == before
 
 
-@pytest.mark.parametrize(("mode", "kind"), [("client", "dpdkvhostuser"), ("server", "dpdkvhostuserclient")])
-def test_vhost_user_says_what_ovs_says(mode: str, kind: str, ovs: OpenVSwitch) -> None:
+def test_vhost_user_says_what_ovs_says(ovs: OpenVSwitch) -> None:
     """This Open vSwitch has no DPDK: the plug fails in a second, with its word, and nothing is left."""
     ovs.bridge("br-dpdk")
     before = host(ovs)
     it = plugin(ovs, ovs_vsctl_timeout=20)
-    vif = vhost_user(bridge="br-dpdk", mode=mode)
+    vif = vhost_user(bridge="br-dpdk")
     with pytest.raises(
         exception.EngineError, match=rf"{VHU}: ofport -1: could not open network device {VHU}"
     ):
@@ -259,17 +257,11 @@ def test_vhost_user_says_what_ovs_says(mode: str, kind: str, ovs: OpenVSwitch) -
         ("server", "dpdkvhostuserclient", {"vhost-server-path": "/tmp/nobody-opens-it-1"}),
     ],
 )
-@pytest.mark.parametrize("datapath", ["netdev", None])
-def test_vhost_user_rows(
-    mode: str, kind: str, options: dict[str, str], datapath: str | None, switch: OpenVSwitch
-) -> None:
-    """As they are for a port that was there before; Open vSwitch without DPDK cannot open a new one.
-
-    No QoS, also if the profile does not name the datapath: it is not the kernel's.
-    """
+def test_vhost_user_rows(mode: str, kind: str, options: dict[str, str], switch: OpenVSwitch) -> None:
+    """As they are for a port that was there before; Open vSwitch without DPDK cannot open a new one."""
     switch.vsctl("add-port", BRIDGE, VHU)
     before = host(switch)
-    vif = vhost_user(mode=mode, datapath_type=datapath)
+    vif = vhost_user(mode=mode)
     it = plugin(switch, ovs_vsctl_timeout=1)
     with pytest.raises(exception.EngineError, match="ofport -1"):
         it.plug(vif, INSTANCE)
@@ -279,26 +271,6 @@ def test_vhost_user_rows(
     it.unplug(vif, INSTANCE)
     assert VHU not in database(switch)["Port"]
     assert before[0]["Bridge"].keys() == database(switch)["Bridge"].keys()
-
-
-def test_smartnic_of_neutrons_agent(switch: OpenVSwitch) -> None:
-    """Neutron's agent plugs a representor as a VIFOpenVSwitch without ids, and a guest with a uuid alone."""
-    ip("link", "add", "rep0-0", "type", "veth", "peer", "name", "wire0")
-    before = host(switch)
-    vif = vifs.open_vswitch(
-        id=vifs.UNSET,
-        vif_name="rep0-0",
-        address=mac(1),
-        network=vifs.objects.network.Network(bridge=BRIDGE, mtu=MTU),
-        port_profile=vifs.profile(create_port=True, datapath_type="netdev"),
-    )
-    it = plugin(switch)
-    it.plug(vif, INSTANCE)
-    assert check(it, vif) == []
-    assert links()["rep0-0"]["mtu"] == MTU
-    assert database(switch)["Port"]["rep0-0"]["external_ids"] == {"os-vif": vifs.PORT}
-    it.unplug(vif, INSTANCE)
-    assert host(switch) == before
 
 
 @pytest.mark.parametrize(
