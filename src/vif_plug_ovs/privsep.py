@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 from oslo_privsep import capabilities, priv_context
 
-from os_vif.host import executor
+from os_vif.host import executor, lending
 from os_vif.host.privsep import runner
+from vif_plug_ovs import constants
 
 vif_plug = priv_context.PrivContext(
     "vif_plug_ovs",
@@ -22,3 +25,17 @@ def execute(request: dict[str, object]) -> dict[str, object]:
 
 
 run = runner(vif_plug, execute)
+
+
+@vif_plug.entrypoint
+def lend_database(place: str) -> None:
+    """Lend the socket of the configured database, and no other: the daemon reads the configuration itself."""
+    from vif_plug_ovs.ovs import OvsPlugin
+
+    remote = str(OvsPlugin.load(constants.PLUGIN_NAME).config.ovsdb_connection)
+    lending.lend(remote.removeprefix("unix:"), place)
+
+
+def borrow_database() -> socket.socket:
+    """An open socket to the configured database, for a process that may not open it itself."""
+    return lending.borrow(lend_database)

@@ -16,6 +16,8 @@ from vif_plug_ovs import constants, names
 from vif_plug_ovs.exception import MissingField, MissingPortProfile, UnknownVIFType, WrongPortProfile
 
 if TYPE_CHECKING:
+    import socket
+
     from oslo_config import cfg
 
 Pairs = tuple[tuple[str, str], ...]
@@ -183,7 +185,16 @@ def database(config: cfg.ConfigOpts.GroupAttr) -> OvsDatabase:
         private_key=config.ssl_key_file,
         certificate=config.ssl_cert_file,
         ca_certificate=config.ssl_ca_cert_file,
+        lender=_borrow_database,
     )
+
+
+def _borrow_database() -> socket.socket:
+    from vif_plug_ovs import (
+        privsep,
+    )  # with oslo.privsep: only a process that may not open the socket pays for it
+
+    return privsep.borrow_database()
 
 
 def get(source: objects.base.VersionedObject, field: str) -> Any:

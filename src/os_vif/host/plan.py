@@ -17,8 +17,12 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
 
 MARK_PREFIX = "os-vif:"
 SHARED_MARK = MARK_PREFIX + "shared"
@@ -266,7 +270,8 @@ class OvsDatabase:
     """Where an Open vSwitch database is reached.
 
     remote: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT; timeout: seconds an operation may take, until
-    ovs-vswitchd has acted on it; the rest: files in PEM format, for ssl.
+    ovs-vswitchd has acted on it; private_key, certificate, ca_certificate: files in PEM format, for ssl; lender: who
+    opens a unix: socket that this process may not open (os_vif.host.lending).
     """
 
     remote: str
@@ -274,6 +279,7 @@ class OvsDatabase:
     private_key: str | None = None
     certificate: str | None = None
     ca_certificate: str | None = None
+    lender: Callable[[], socket.socket] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

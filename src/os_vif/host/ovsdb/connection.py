@@ -26,7 +26,7 @@ from os_vif.host.ovsdb.operations import (
     decode_results,
     encode_transaction,
 )
-from os_vif.host.ovsdb.remote import TlsFiles
+from os_vif.host.ovsdb.remote import Lender, TlsFiles
 from os_vif.host.ovsdb.schema import Row, Schema, parse_schema
 from os_vif.host.ovsdb.session import Session
 from os_vif.host.ovsdb.transaction import Outcome, Transaction
@@ -41,15 +41,18 @@ class Connection:
     """A connection to the database Open_vSwitch at ``remote``; a context manager.
 
     For any number of threads at once, also eventlet's; after a fork the child gets a connection of its own.
-    ``timeout``: seconds that a call may take, reconnecting included, unless it is given its own. An invalid
+    ``timeout``: seconds that a call may take, reconnecting included, unless it is given its own. ``lender``: who
+    opens a ``unix:`` socket that this process may not open. An invalid
     remote is InvalidRemote at once; every method that talks to the server raises ConnectionFailed, Timeout,
     ProtocolError and TransactionError, and what it says besides.
     """
 
-    def __init__(self, remote: str, *, timeout: float = 10.0, tls: TlsFiles | None = None) -> None:
+    def __init__(
+        self, remote: str, *, timeout: float = 10.0, tls: TlsFiles | None = None, lender: Lender | None = None
+    ) -> None:
         self.remote = remote
         self.timeout = timeout
-        self._session = Session(remote, tls)
+        self._session = Session(remote, tls, lender)
         self._schema: tuple[Channel, Schema] | None = None
         self._names = itertools.count(1)
         self._vswitchd: Watch | None = None

@@ -10,7 +10,9 @@ import os
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from os_vif.host.ovsdb.error import InvalidRemote
 
@@ -18,6 +20,10 @@ RECEIVE = 256 << 10
 SEND = 256 << 10
 # A peer that is gone without a word is noticed after KEEPALIVE_IDLE + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL s.
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES = 10, 5, 3
+
+
+# Gives an open socket to the database, from somebody with more rights; raises OSError.
+Lender: TypeAlias = Callable[[], socket.socket]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +94,18 @@ def tls_context(remote: str, files: TlsFiles | None) -> ssl.SSLContext:
 class Stream:
     """An open connection that never blocks; for one sender and one receiver at a time, in any threads."""
 
-    def __init__(self, address: Address, context: ssl.SSLContext | None, timeout: float) -> None:
-        """Connect within ``timeout`` seconds; raises OSError (ssl.SSLError is one)."""
-        self._socket = _connected(address, timeout)
+    def __init__(
+        self,
+        address: Address,
+        context: ssl.SSLContext | None,
+        timeout: float,
+        lender: Lender | None = None,
+    ) -> None:
+        """Connect within ``timeout`` seconds; raises OSError (ssl.SSLError is one).
+
+        ``lender`` is asked for an open socket where this process may not open it.
+        """
+        self._socket = _connected(address, timeout, lender)
         try:
             if context is not None:
                 self._socket = context.wrap_socket(self._socket)
@@ -124,7 +139,7 @@ class Stream:
         self._socket.close()
 
 
-def _connected(address: Address, timeout: float) -> socket.socket:
+def _connected(address: Address, timeout: float, lender: Lender | None) -> socket.socket:
     if address.method != "unix":
         sock = socket.create_connection((address.path_or_host, address.port), timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -137,6 +152,11 @@ def _connected(address: Address, timeout: float) -> socket.socket:
     try:
         sock.settimeout(timeout)
         sock.connect(os.fsencode(address.path_or_host))
+    except PermissionError:
+        sock.close()
+        if lender is None:
+            raise
+        return lender()
     except BaseException:
         sock.close()
         raise
