@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 
+from oslo_config import cfg
 from oslo_privsep import capabilities, priv_context
 
 from os_vif.host import executor, lending
 from os_vif.host.privsep import runner
 from vif_plug_ovs import constants
+from vif_plug_ovs.options import OPTIONS
 
 vif_plug = priv_context.PrivContext(
     "vif_plug_ovs",
@@ -30,10 +32,9 @@ run = runner(vif_plug, execute)
 @vif_plug.entrypoint
 def lend_database(place: str) -> None:
     """Lend the socket of the configured database, and no other: the daemon reads the configuration itself."""
-    from vif_plug_ovs.ovs import OvsPlugin
-
-    remote = str(OvsPlugin.load(constants.PLUGIN_NAME).config.ovsdb_connection)
-    lending.lend(remote.removeprefix("unix:"), place)
+    group = "os_vif_" + constants.PLUGIN_NAME
+    cfg.CONF.register_opts(OPTIONS, group=group)
+    lending.lend(cfg.CONF[group].ovsdb_connection.removeprefix("unix:"), place)
 
 
 def borrow_database() -> socket.socket:
