@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from os_vif.cli import errors, host, output, vifs
+from os_vif.cli import errors, host, marked, output, vifs
 from os_vif.cli.arguments import Format, flattened
 
 _EPILOG = """\b
 Exit codes:
   0    done; or everything is as it should be
-  1    check found differences
+  1    check found differences, or wait ran out of time
   2    bad input or usage
   3    no such plugin, or the plugin cannot do that
   4    the host could not be changed; it is as it was before
@@ -79,6 +79,6 @@ def _root(
     """What comes before the command."""
 
 
-for group in (vifs.COMMANDS, host.COMMANDS):
+for group in (vifs.COMMANDS, marked.COMMANDS, host.COMMANDS):
     for name, command in group.items():
         app.command(name)(flattened(command))

@@ -36,9 +36,30 @@ class Common:
             metavar="FILE", help="Configuration; may be repeated. Default: /etc/os-vif/os-vif.conf."
         ),
     ] = None
+    ovsdb: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REMOTE",
+            help="Open vSwitch database: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT. Default: the configuration's.",
+        ),
+    ] = None
     debug: Annotated[bool, typer.Option("--debug", help="Log to standard error; errors with tracebacks.")] = (
         False
     )
+
+
+class Mode(enum.StrEnum):
+    """Which end of a vhost-user socket QEMU is."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class Datapath(enum.StrEnum):
+    """What forwards the packets of an Open vSwitch bridge: the kernel, or ovs-vswitchd itself."""
+
+    SYSTEM = "system"
+    NETDEV = "netdev"
 
 
 def _plugins() -> list[str]:
@@ -70,16 +91,21 @@ class VifArguments:
     ] = None
     plugin: Annotated[
         str | None,
-        typer.Option(metavar="NAME", autocompletion=_plugins, help="Plugin, e.g. linux_bridge."),
+        typer.Option(metavar="NAME", autocompletion=_plugins, help="Plugin: linux_bridge or ovs."),
     ] = None
     bridge: Annotated[
         str | None, typer.Option(metavar="NAME", autocompletion=_bridges, help="Bridge the VIF is to be on.")
     ] = None
-    tap: Annotated[str | None, typer.Option(metavar="NAME", help="Tap device; it is created.")] = None
+    tap: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Tap device; it is created (with --hybrid by the hypervisor)."),
+    ] = None
     mac: Annotated[str | None, typer.Option(metavar="MAC", help="The guest's MAC address.")] = None
     vif_id: Annotated[
         str | None,
-        typer.Option("--id", metavar="UUID", help="Id of the VIF. Default: derived from plugin and tap."),
+        typer.Option(
+            "--id", metavar="UUID", help="Id of the VIF. Default: derived from plugin and tap or socket."
+        ),
     ] = None
     instance: Annotated[
         str | None, typer.Option(metavar="UUID", help="The guest it belongs to. Default: the VIF's id.")
@@ -87,29 +113,52 @@ class VifArguments:
     mtu: Annotated[
         int | None, typer.Option(min=68, max=65535, metavar="BYTES", help="MTU of the network.")
     ] = None
+    multiqueue: Annotated[bool, typer.Option("--multiqueue", help="A tap with many queues.")] = False
     create_bridge: Annotated[
-        bool, typer.Option("--create-bridge", help="Make the bridge if it is missing.")
+        bool, typer.Option("--create-bridge", help="linux_bridge: make the bridge if it is missing.")
     ] = False
     nic: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", autocompletion=_links, help="NIC to put in the bridge (with --create-bridge)."
+            metavar="NAME",
+            autocompletion=_links,
+            help="linux_bridge: NIC to put in the bridge (with --create-bridge).",
         ),
     ] = None
     vlan: Annotated[
         int | None,
-        typer.Option(min=1, max=4094, metavar="ID", help="Put this VLAN of the NIC in the bridge instead."),
+        typer.Option(
+            min=1, max=4094, metavar="ID", help="linux_bridge: put this VLAN of the NIC in it instead."
+        ),
     ] = None
     filtered: Annotated[
         bool | None,
         typer.Option(
             "--filter/--no-filter",
-            help="Whether others filter the VIF's traffic. If not, os-vif places the rules of a bridge it makes."
-            " Default: --no-filter.",
+            help="linux_bridge: whether others filter the VIF's traffic. If not, os-vif places the rules of a"
+            " bridge it makes. Default: --no-filter.",
             show_default=False,
         ),
     ] = None
-    multiqueue: Annotated[bool, typer.Option("--multiqueue", help="A tap with many queues.")] = False
+    hybrid: Annotated[
+        bool, typer.Option("--hybrid", help="ovs: with a Linux bridge between the tap and the switch.")
+    ] = False
+    vhost_user: Annotated[
+        str | None, typer.Option(metavar="SOCKET", help="ovs: a vhost-user port instead of a tap.")
+    ] = None
+    mode: Annotated[
+        Mode | None, typer.Option(help="ovs: QEMU's end of the --vhost-user socket. Default: server.")
+    ] = None
+    datapath: Annotated[
+        Datapath | None,
+        typer.Option(help="ovs: datapath of the bridge. Default: as it is; system for a new one."),
+    ] = None
+    interface_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="UUID", help="ovs: iface-id that the network's controller knows. Default: the VIF's id."
+        ),
+    ] = None
 
 
 def flattened(command: Callable[..., int]) -> Callable[..., int]:

@@ -80,7 +80,10 @@ def explain(error: Exception) -> Failure:
     cause = _cause(error)
     text, hint = _split(_text(cause), "; " if isinstance(cause, _REFUSALS) else ". ")
     code = _exit_code(cause)
-    if code is ExitCode.NO_PRIVILEGES:
+    own_hint = getattr(cause, "hint", None)
+    if isinstance(own_hint, str):  # of a connection that failed: its text ends with the hint
+        text, hint = text.removesuffix(f": {own_hint}"), own_hint
+    elif code is ExitCode.NO_PRIVILEGES:
         hint = _PRIVILEGES_HINT
     elif not isinstance(cause, exception.ExceptionBase | OSError) and code is ExitCode.FAILED:
         text, hint = (
@@ -151,7 +154,7 @@ def _exit_code(error: Exception) -> ExitCode:
         cfg.Error,
     )
     not_supported = (exception.NoMatchingPlugin, exception.CheckNotSupported)
-    if isinstance(error, bad_input):
+    if isinstance(error, bad_input) or _is_bad_value(error):
         return ExitCode.BAD_INPUT
     if isinstance(error, not_supported):
         return ExitCode.NOT_SUPPORTED
@@ -160,9 +163,16 @@ def _exit_code(error: Exception) -> ExitCode:
     return ExitCode.FAILED
 
 
+def _is_bad_value(error: Exception) -> bool:
+    """A value that somebody configured: the database's remote."""
+    return isinstance(error, exception.ExceptionBase) and isinstance(error, ValueError)
+
+
 def _is_refused(error: Exception) -> bool:
-    """Whether the kernel wanted more privileges; of a step that failed only the words are left."""
+    """Whether more privileges were wanted; of a step, or a connection, that failed only the words are left."""
     if isinstance(error, OSError):
         return error.errno in _REFUSED
     words = [os.strerror(number) for number in _REFUSED]
-    return isinstance(error, exception.StepFailed) and error.kwargs.get("reason") in words
+    return isinstance(error, exception.ExceptionBase) and (
+        error.kwargs.get("reason") in words or getattr(error, "reason", None) in words
+    )

@@ -1,24 +1,23 @@
-"""What commands are given, made into objects: VIFs from JSON or from flags, and lists of VIF ids.
+"""What commands are given, made into objects: VIFs from JSON files or from flags, and lists of VIF ids.
 
 Whatever is wrong with it is an InputError that says where.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple, TypeVar
 
 from os_vif import exception, objects
+from os_vif.cli import flags
 from os_vif.cli.arguments import VifArguments
 from os_vif.cli.errors import InputError
 from os_vif.objects.instance_info import InstanceInfo
-from os_vif.objects.network import Network
-from os_vif.objects.vif import VIFBase, VIFBridge, VIFGeneric, VIFPortProfileLinuxBridge
+from os_vif.objects.vif import VIFBase
 
 _NAME = "versioned_object.name"
 _T = TypeVar("_T")
@@ -33,19 +32,28 @@ class Card(NamedTuple):
 
 def cards(arguments: VifArguments) -> list[Card]:
     """The VIFs that a command line speaks of, in the order given; call os_vif.initialize() first."""
-    flags = [name for name in arguments.__slots__ if name != "file" and _is_given(getattr(arguments, name))]
-    if arguments.file is not None and flags:
+    said = flags.given(arguments)
+    if arguments.file is not None and said:
         raise InputError(
             "a FILE of VIFs and a VIF in flags were both given", "give one of the two; a FILE says everything"
         )
     if arguments.file is not None:
-        return _cards_of_file(arguments.file)
-    if not flags:
+        return cards_of_file(arguments.file)
+    if not said:
         raise InputError(
             "no VIF was given",
             "give a FILE ('-': standard input), or flags: --plugin linux_bridge --bridge br0 --tap tap1",
         )
-    return [_card_of_flags(arguments)]
+    vif = flags.vif(arguments)
+    return [Card(vif, _instance_info(flags.checked_uuid("--instance", arguments.instance) or vif.id))]
+
+
+def cards_of_file(path: str) -> list[Card]:
+    """The VIFs of a file, one at least."""
+    found = [_card(entry, where) for where, entry in _entries(_parse(_read(path), path), _called(path))]
+    if not found:
+        raise InputError(f"{_called(path)}: an empty list, there is no VIF in it")
+    return found
 
 
 def vif_ids(path: str) -> list[str]:
@@ -91,13 +99,6 @@ def _entries(value: object, name: str) -> Iterator[tuple[str, object]]:
         yield from ((f"{name}, entry {n}", entry) for n, entry in enumerate(value, 1))
     else:
         yield name, value
-
-
-def _cards_of_file(path: str) -> list[Card]:
-    found = [_card(entry, where) for where, entry in _entries(_parse(_read(path), path), _called(path))]
-    if not found:
-        raise InputError(f"{_called(path)}: an empty list, there is no VIF in it")
-    return found
 
 
 def _card(entry: object, where: str) -> Card:
@@ -172,91 +173,3 @@ def _checked_id(value: object, where: str) -> str:
             text, "nothing was done: a list that is not understood keeps nothing safe"
         ) from error
     return str(value)
-
-
-# --- flags -------------------------------------------------------------------------------------------------------
-
-# Ids made of names are the same in every process: unplug finds what plug with the same flags made.
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "os-vif:")
-
-
-def _is_given(value: object) -> bool:
-    return value is not None and value is not False
-
-
-def _card_of_flags(arguments: VifArguments) -> Card:
-    if arguments.plugin is None:
-        raise InputError("the VIF in flags names no plugin", "say --plugin linux_bridge, for example")
-    if arguments.plugin not in _BUILDERS:
-        _refuse_plugin(arguments.plugin)
-    vif_id = _uuid("--id", arguments.vif_id) or _derived_id(arguments)
-    vif = _BUILDERS[arguments.plugin](arguments, vif_id)
-    return Card(vif, _instance_info(_uuid("--instance", arguments.instance) or vif_id))
-
-
-def _refuse_plugin(name: str) -> NoReturn:
-    """Tell a plugin that is not there from one that flags have no words for.
-
-    :raises os_vif.exception.NoMatchingPlugin: the library's own answer, with what is installed
-    """
-    import os_vif
-
-    with contextlib.suppress(exception.CheckNotSupported, exception.InvalidVIF):
-        os_vif.plan(VIFGeneric(id=str(_NAMESPACE), plugin=name))
-    raise InputError(
-        f"VIFs of plugin {name} cannot be given in flags", "give the VIF as JSON; flags are for linux_bridge"
-    )
-
-
-def _derived_id(arguments: VifArguments) -> str:
-    return str(uuid.uuid5(_NAMESPACE, f"{arguments.plugin}/{_needed('--tap', arguments.tap)}"))
-
-
-def _linux_bridge(arguments: VifArguments, vif_id: str) -> VIFBase:
-    bridge, tap = _needed("--bridge", arguments.bridge), _needed("--tap", arguments.tap)
-    for flag, value in (("--nic", arguments.nic), ("--vlan", arguments.vlan)):
-        if value is not None and not arguments.create_bridge:
-            raise InputError(f"{flag} says how the bridge is made", "add --create-bridge")
-    network = Network(
-        id=str(uuid.uuid5(_NAMESPACE, f"network/{bridge}")),
-        bridge=bridge,
-        label=bridge,
-        should_provide_bridge=arguments.create_bridge,
-        should_provide_vlan=arguments.vlan is not None,
-        bridge_interface=arguments.nic,
-        vlan=arguments.vlan,
-        mtu=arguments.mtu,
-    )
-    vif = VIFBridge(
-        id=vif_id,
-        plugin=arguments.plugin,
-        vif_name=tap,
-        bridge_name=bridge,
-        network=network,
-        has_traffic_filtering=bool(arguments.filtered),
-        port_profile=VIFPortProfileLinuxBridge(create_tap=True, multiqueue=arguments.multiqueue),
-    )
-    try:
-        vif.address = None if arguments.mac is None else arguments.mac.lower()
-    except ValueError as error:
-        raise InputError(
-            f"--mac: {arguments.mac!r} is not a MAC address",
-            "six pairs of hexadecimal digits: 02:00:00:00:00:01",
-        ) from error
-    return vif
-
-
-_BUILDERS: dict[str, Callable[[VifArguments, str], VIFBase]] = {"linux_bridge": _linux_bridge}
-
-
-def _needed(flag: str, value: str | None) -> str:
-    if value is None:
-        raise InputError(f"the VIF in flags lacks {flag}")
-    return value
-
-
-def _uuid(flag: str, value: str | None) -> str | None:
-    try:
-        return None if value is None else str(uuid.UUID(value))
-    except ValueError as error:
-        raise InputError(f"{flag}: {value!r} is not a UUID") from error

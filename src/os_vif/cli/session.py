@@ -5,27 +5,77 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from typing import TYPE_CHECKING
 
 import os_vif
 from os_vif.cli.arguments import Common
+from os_vif.cli.errors import InputError
+
+if TYPE_CHECKING:
+    from os_vif.host.plan import OvsDatabase
+
+_SWITCH, _OPTION = "os_vif_ovs", "ovsdb_connection"
+_PATIENCE = 5.0  # seconds: a person is waiting
+_GLANCE = 0.03  # enough for a local port to refuse
 
 
 def start(common: Common) -> None:
-    """Read the configuration and load the plugins: for commands about VIFs.
-
-    :raises oslo_config.cfg.Error: as configure()
-    """
-    configure(common)
-    os_vif.initialize()
-
-
-def configure(common: Common) -> None:
-    """Read the configuration: for commands about the host, which need no plugin.
+    """Read the configuration and load the plugins with it.
 
     To be called before the library is imported any further: it filters what that warns about.
 
     :raises oslo_config.cfg.Error: a configuration file is missing or malformed
+    :raises InputError: --ovsdb, where nothing would read it
     """
+    _configure(common)
+    os_vif.initialize(reset=True)  # plugins read their options once: those of this command line
+    if common.ovsdb is not None:
+        from oslo_config import cfg
+
+        if _SWITCH not in cfg.CONF:
+            raise InputError("--ovsdb: the plugin ovs is not installed")
+        cfg.CONF.set_override(_OPTION, common.ovsdb, group=_SWITCH)
+
+
+def database() -> OvsDatabase | None:
+    """The Open vSwitch database that was configured, if it answers; call start() first.
+
+    None: this host has none. That is so where the plugin is not installed, or nobody has said where the database is
+    and nothing listens where it is by default.
+
+    :raises os_vif.host.ovsdb.OvsdbError: somebody has said where it is, and it cannot be reached there
+    """
+    from oslo_config import cfg
+
+    if _SWITCH not in cfg.CONF:
+        return None
+    from os_vif.host.ovs.reading import connect
+    from os_vif.host.ovsdb import ConnectionFailed, Timeout
+    from os_vif.host.plan import OvsDatabase
+
+    options = cfg.CONF[_SWITCH]
+    found = OvsDatabase(
+        remote=options.ovsdb_connection,
+        timeout=min(float(options.ovs_vsctl_timeout) or _PATIENCE, _PATIENCE),
+        private_key=options.ssl_key_file,
+        certificate=options.ssl_cert_file,
+        ca_certificate=options.ssl_ca_cert_file,
+    )
+    said = cfg.CONF.get_location(_OPTION, _SWITCH)
+    by_default = said is None or said.location is cfg.Locations.opt_default
+    try:
+        connect(found).schema(timeout=_GLANCE if by_default else _PATIENCE)
+    except ConnectionFailed:
+        if by_default:
+            return None
+        raise
+    except Timeout:
+        if not by_default:
+            raise
+    return found
+
+
+def _configure(common: Common) -> None:
     if common.debug:
         logging.basicConfig(
             level=logging.DEBUG, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
@@ -39,3 +89,5 @@ def configure(common: Common) -> None:
 
     files = None if common.config_file is None else [str(path) for path in common.config_file]
     cfg.CONF([], project="os-vif", prog="os-vif", default_config_files=files or None)
+    if _SWITCH in cfg.CONF:
+        cfg.CONF.clear_override(_OPTION, group=_SWITCH)

@@ -1,8 +1,9 @@
-"""The commands about given VIFs: plan, plug, check, repair, unplug."""
+"""The commands about given VIFs: plan, plug, check, wait, repair, unplug."""
 
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,6 +114,44 @@ def check(vifs: VifArguments, common: Common) -> int:
     return ExitCode.DIFFERENT if any(found) else ExitCode.DONE
 
 
+def wait(
+    vifs: VifArguments,
+    *,
+    timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to wait in all; 0 looks once.")
+    ] = 60.0,
+    common: Common,
+) -> int:
+    """Wait until VIFs are seen to be connected.
+
+    Exits with 0 as soon as all of them are, with 1 and the reasons found on the host if they are not in time.
+    """
+    cards = _start(vifs, common)
+    deadline = time.monotonic() + timeout
+    reasons: list[tuple[str, ...]] = []
+    for vif, instance_info in cards:
+        try:
+            os_vif.wait_ready(vif, max(0.0, deadline - time.monotonic()), instance_info)
+            reasons.append(())
+        except exception.NotReady as error:
+            reasons.append(error.reasons)
+    if common.output_format is Format.JSON:
+        output.show_json(
+            [
+                {"vif": card.vif.id, "ready": not why, "reasons": why}
+                for card, why in zip(cards, reasons, strict=True)
+            ]
+        )
+    else:
+        for card, why in zip(cards, reasons, strict=True):
+            output.say(
+                f"{_called(card)}: not ready after {timeout:g} s:" if why else f"ready: {_called(card)}"
+            )
+            for sentence in why:
+                output.say(f"  {sentence}")
+    return ExitCode.DIFFERENT if any(reasons) else ExitCode.DONE
+
+
 def repair(vifs: VifArguments, common: Common) -> int:
     """Mend what differs from what VIFs need.
 
@@ -140,6 +179,7 @@ COMMANDS: Mapping[str, Callable[..., int]] = {
     "plan": plan,
     "plug": plug,
     "check": check,
+    "wait": wait,
     "repair": repair,
     "unplug": unplug,
 }
@@ -216,7 +256,10 @@ def _show_preview(cards: Sequence[Card], found: Preview, common: Common) -> int:
     if common.output_format is Format.JSON:
         output.show_json(
             {
-                "steps": [{"step": change.text, "vifs": change.vifs} for change in found.changes],
+                "steps": [
+                    {"step": change.text, "vifs": change.vifs, "rows": change.rows}
+                    for change in found.changes
+                ],
                 "refused": {vif_id: explain(error).error for vif_id, error in found.refused.items()},
             }
         )
@@ -225,6 +268,8 @@ def _show_preview(cards: Sequence[Card], found: Preview, common: Common) -> int:
         for change in found.changes:
             whose = f"  ({', '.join(change.vifs)})" if len(cards) > 1 else ""
             output.say(f"  {change.text}{whose}")
+            for row in change.rows:
+                output.say(f"    {row}")
     elif not found.refused:
         output.say("nothing to do")
     if found.refused and len(cards) == 1:

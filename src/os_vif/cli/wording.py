@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from os_vif.host.differences import Remedy
 from os_vif.host.netlink import Link as ObservedLink
+from os_vif.host.ovs.state import PortState
 from os_vif.host.plan import (
     AddressMove,
     Bridge,
     BridgePort,
     FilterRules,
     Link,
+    OvsBridge,
+    OvsPort,
     Ownership,
+    Rename,
     Resource,
     Tap,
+    Veth,
     Vlan,
 )
 
@@ -21,7 +26,9 @@ OWNERS = {Ownership.OWNED: "this VIF", Ownership.SHARED: "shared", Ownership.EXT
 REMEDIES = {
     Remedy.MEND: "plug or repair",
     Remedy.ASK: "repair",
+    Remedy.LEAVE: "repair",
     Remedy.REFUSE: "by hand",
+    Remedy.SETTLE: "wait: ovs-vswitchd opens it",
     Remedy.WAIT: "wait: others make it",
 }
 
@@ -35,16 +42,24 @@ def resource(wanted: Resource) -> str:
             words = ["tap with many queues" if wanted.multiqueue else "tap"]
         case Vlan():
             words = [f"VLAN {wanted.vlan_id} on {wanted.link}"]
+        case Veth():
+            words = [f"veth, peer {wanted.peer}"]
         case Link():
             words = [wanted.kind or "network device"]
+            words += ["if it is there"] if wanted.optional else []
+        case Rename():
+            return f"new name of {wanted.found}"
+        case OvsBridge():
+            datapath = wanted.datapath_type or f"{wanted.default_datapath_type} if it is made"
+            return f"Open vSwitch bridge, datapath {datapath}"
+        case OvsPort():
+            return _ovs_port(wanted)
         case BridgePort():
             return f"port of {wanted.bridge}"
         case AddressMove():
             return f"addresses and routes are on {wanted.target}"
         case FilterRules():
             return f"filter rules: traffic {'passes' if wanted.gateway else 'is dropped'}"
-        case _:
-            words = [type(wanted).__name__]
     for attribute in ("mtu", "address"):
         if getattr(wanted, attribute, None) is not None:
             words.append(f"{attribute} {getattr(wanted, attribute)}")
@@ -55,8 +70,29 @@ def resource(wanted: Resource) -> str:
     return ", ".join(words)
 
 
+def _ovs_port(port: OvsPort) -> str:
+    words = [f"Open vSwitch port of {port.bridge}"]
+    words += [f"type {port.interface_type}"] if port.interface_type else []
+    for attribute in ("tag", "vlan_mode", "mtu_request"):
+        if getattr(port, attribute) is not None:
+            words.append(f"{attribute} {getattr(port, attribute)}")
+    ids = dict(port.external_ids)
+    words += [f"iface-id {ids['iface-id']}"] if "iface-id" in ids else []
+    words += [f"{key} {value}" for key, value in port.options]
+    return ", ".join(words)
+
+
 def state(link: ObservedLink) -> str:
     """Whether a link is up, and whether anything is at its other end."""
     if not link.up:
         return "down"
     return "up" if link.running else "no carrier"
+
+
+def port_state(port: PortState, link: ObservedLink | None) -> str:
+    """What ovs-vswitchd says of a port, and of its device what the kernel does."""
+    if port.error is not None:
+        return port.error
+    if port.ofport is None:
+        return "not opened by ovs-vswitchd"
+    return state(link) if link is not None else "open"

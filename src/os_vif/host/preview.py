@@ -1,26 +1,38 @@
 """What plug and unplug would do to this host, found out by looking and changing nothing; `--dry-run` shows it.
 
-The engine itself says it: it is given a runner that takes down the steps instead of running them.
+It goes the engine's way (observe, compare, steps) and stops before anything runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from os_vif import exception
-from os_vif.host import engine, passes, removals, steps
+from os_vif.host import changes, diff, engine, passes, removals, steps
+from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import route_socket
-from os_vif.host.observe import observe
-from os_vif.host.plan import SHARED, BridgePort, FilterRules
+from os_vif.host.observe import Host, observe
+from os_vif.host.ovs.state import OvsState
+from os_vif.host.ovs.steps import MakeOvs, OvsStep, RemoveOvsBridge, RemoveOvsPort
+from os_vif.host.plan import OWNED, SHARED, BridgePort, FilterRules, Plan, Resource
+
+if TYPE_CHECKING:
+    from os_vif.host.ovsdb import Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step that would be taken: what it is in words, and the ids of the VIFs it is for."""
+    """One step that would be taken.
+
+    text: what it is in words; vifs: the ids of the VIFs it is for; rows: for a step of Open vSwitch what it writes,
+    the operations of RFC 7047 (5.2) in words.
+    """
 
     text: str
     vifs: tuple[str, ...]
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -33,23 +45,36 @@ class Preview:
 
 def plug(jobs: Sequence[engine.Job]) -> Preview:
     """The changes that would plug these VIFs now. Where nobody may read the filter rules, they are in the list."""
-    recorders: dict[passes.Runner, _Recorder] = {}
-    for job in jobs:
-        recorders.setdefault(job.runner, _Recorder(job.runner))
-    outcomes = engine.apply([engine.Job(job.plan, recorders[job.runner]) for job in jobs])
-    vif_of: dict[tuple[_Recorder, int], str] = {}
+    host = observe([job.plan for job in jobs], route_socket())
     preview = Preview()
-    for job, outcome in zip(jobs, outcomes, strict=True):
-        scope = _recorded_scope(outcome)
-        if scope is not None:
-            vif_of[recorders[job.runner], scope] = job.plan.vif_id
-        elif outcome is not None:
-            preview.refused[job.plan.vif_id] = outcome
-    for recorder in recorders.values():
-        for step in recorder.steps:
-            others = recorder.dependents[step.scope]
-            vifs = tuple(vif_of[recorder, scope] for scope in others if (recorder, scope) in vif_of)
-            preview.changes.append(Change(str(step), vifs))
+    made: list[steps.Step] = []
+    shared: dict[Resource, int] = {}
+    whose: dict[int, list[str]] = {}
+    conflicts = engine._conflicts(jobs)
+    for number, (job, conflict) in enumerate(zip(jobs, conflicts, strict=True)):
+        vif_id = job.plan.vif_id
+        found = diff.compare(job.plan, host)
+        refused = conflict or _refused(job.plan, found)
+        if refused is not None:
+            preview.refused[vif_id] = refused
+            continue
+        whose[number] = [vif_id]
+        for resource in job.plan:
+            about = [difference for difference in found if difference.resource == resource]
+            if resource.ownership is OWNED:
+                made += changes.to_make(resource, about, job.plan, host, number)
+            elif resource.ownership is SHARED and resource in shared:
+                whose[shared[resource]].append(vif_id)
+            elif resource.ownership is SHARED:
+                # numbered from below, as the engine does it: a scope of its own
+                scope = shared[resource] = -1 - len(shared)
+                whose[scope] = [vif_id]
+                made += [
+                    step
+                    for step in changes.to_make(resource, about, job.plan, host, scope)
+                    if not (isinstance(step, steps.ApplyFilter) and _is_placed(step.rules, job.runner))
+                ]
+    preview.changes = _changes(made, whose, host)
     return preview
 
 
@@ -57,57 +82,97 @@ def unplug(jobs: Sequence[engine.Job], *, shared: bool = False) -> Preview:
     """The changes that would unplug these VIFs now; shared: as for os_vif.host.engine.remove."""
     plans = [job.plan for job in jobs]
     socket = route_socket()
-    host = observe(plans, socket)
-    preview = Preview()
-    going: set[str] = set()
-    for scope, plan in enumerate(plans):
-        for step in removals.to_remove(plan, host, scope):
-            preview.changes.append(Change(str(step), (plan.vif_id,)))
-            going.update([step.name] if isinstance(step, steps.DeleteLink) else [])
+    host = observe(plans, socket, leftovers=True)
+    made = [step for scope, plan in enumerate(plans) for step in removals.to_remove(plan, host, scope)]
+    whose = {scope: [plan.vif_id] for scope, plan in enumerate(plans)}
     if shared:
+        going = {step.name for step in made if isinstance(step, steps.DeleteLink)}
         going |= {
             r.port for plan in plans for r in plan if isinstance(r, BridgePort) and r.ownership is SHARED
         }
         used = {host.names.get(link.master, "") for link in socket.all_links() if link.name not in going}
-        everyone = tuple(plan.vif_id for plan in plans)
-        for step in removals.to_remove_shared(plans, host, used, scope=0):
-            preview.changes.append(Change(str(step), everyone))
-    return preview
+        whose[-1] = [plan.vif_id for plan in plans]
+        made += removals.to_remove_shared(plans, host, used, scope=-1)
+    return Preview([_change(step, whose, host) for step in made])
 
 
-_RECORDED = "os-vif: taken down, not run, in scope "
+def _refused(plan: Plan, found: Sequence[Difference]) -> Exception | None:
+    if plan.obstacle is not None:
+        return plan.obstacle
+    hard = (d for d in found if d.remedy in (Remedy.REFUSE, Remedy.ASK))
+    first = next(hard, None)
+    return engine._refusal(plan, first) if first is not None else None
 
 
-def _recorded_scope(outcome: Exception | None) -> int | None:
-    """The scope in which a VIF's steps were taken down, if they were."""
-    reason = outcome.kwargs.get("reason") if isinstance(outcome, exception.StepFailed) else None
-    if isinstance(reason, str) and reason.startswith(_RECORDED):
-        return int(reason.removeprefix(_RECORDED))
-    return None
+def _is_placed(rules: FilterRules, runner: passes.Runner) -> bool:
+    """Whether rules are there; the engine, which does not read them first, has them placed in any case."""
+    try:
+        outcome = passes.call(runner, [steps.ReadFilter(scope=0, rules=rules)], {0: [0]}, ())
+    except exception.NoPrivileges:
+        return False
+    return bool(outcome.answers.get(0))
 
 
-class _Recorder:
-    """A runner that takes steps down and reports every one of them as failed, so that the engine stops there."""
+def _changes(made: Sequence[steps.Step], whose: Mapping[int, Sequence[str]], host: Host) -> list[Change]:
+    """In the executor's order, shared objects first; rows last, though they are written at the same time."""
+    merged = changes.merge(sorted(made, key=lambda step: step.scope >= 0))
+    in_order = sorted(merged, key=lambda step: (isinstance(step, OvsStep), step.phase))
+    return [_change(step, whose, host) for step in in_order]
 
-    def __init__(self, runner: passes.Runner) -> None:
-        self._runner = runner
-        self.steps: list[steps.Step] = []
-        self.dependents: dict[int, list[int]] = {}
 
-    def __call__(self, request: dict[str, object]) -> Mapping[str, object]:
-        wire, dependents = request["steps"], request["dependents"]
-        assert isinstance(wire, list)
-        assert isinstance(dependents, list)
-        self.dependents = {scope: list(others) for scope, others in dependents}
-        todo = sorted(steps.from_wire(wire), key=lambda step: step.phase)  # the executor's order
-        self.steps = [s for s in todo if not (isinstance(s, steps.ApplyFilter) and self._is_placed(s.rules))]
-        errors = [[scope, "", "", f"{_RECORDED}{scope}", False] for scope in self.dependents]
-        return {"errors": errors, "leftovers": [], "answers": []}
+def _change(step: steps.Step, whose: Mapping[int, Sequence[str]], host: Host) -> Change:
+    rows = _rows(step, host.ovs[step.database]) if isinstance(step, OvsStep) else ()
+    return Change(str(step), tuple(whose[step.scope]), rows)
 
-    def _is_placed(self, rules: FilterRules) -> bool:
-        """Whether rules are there; the engine, which does not read them first, has them placed in any case."""
-        try:
-            outcome = passes.call(self._runner, [steps.ReadFilter(scope=0, rules=rules)], {0: [0]}, ())
-        except exception.NoPrivileges:
-            return False
-        return bool(outcome.answers.get(0))
+
+# --- the rows of a step of Open vSwitch ----------------------------------------------------------------------
+
+
+def _rows(step: OvsStep, state: OvsState) -> tuple[str, ...]:
+    """The operations of the transaction that this step alone would be, in words."""
+    from os_vif.host.ovs.changes import Changes  # with TLS and JSON: only hosts with Open vSwitch pay for it
+
+    wanted = Changes(state)
+    if isinstance(step, MakeOvs):
+        wanted.make(step.resource, step.owner)
+    elif isinstance(step, RemoveOvsPort):
+        wanted.remove([step.port])
+    elif isinstance(step, RemoveOvsBridge):
+        wanted.remove([], [step.bridge])
+    operations = wanted.transaction("").operations
+    names: dict[object, str] = {bridge.row: bridge.name for bridge in state.bridges.values()}
+    for port in state.ports.values():
+        names |= {port.row: port.name, port.interface: port.name}
+        names |= {port.qos: port.name} if port.qos is not None else {}
+    for operation in operations:
+        row = getattr(operation, "row", {})
+        names[getattr(operation, "name", None)] = str(row.get("name", "this one"))
+    return tuple(_sentence(operation, names) for operation in operations)
+
+
+def _sentence(operation: Operation, names: Mapping[object, str]) -> str:
+    table = getattr(operation, "table", "")
+    where = " and ".join(
+        _name(value, names) if function == "==" else f"with {', '.join(_values(column, value, names))}"
+        for column, function, value in getattr(operation, "where", ())
+    )
+    subject = f"{type(operation).__name__.lower()} {table} {where}".rstrip()
+    pairs: list[str] = []
+    for column, value in getattr(operation, "row", {}).items():
+        pairs += _values(column, value, names)
+    for column, mutator, value in getattr(operation, "mutations", ()):
+        pairs += [f"{mutator} {pair}" for pair in _values(column, value, names)]
+    return f"{subject}: {', '.join(pairs)}" if pairs else subject
+
+
+def _values(column: str, value: object, names: Mapping[object, str]) -> list[str]:
+    """A column's value in the words of ovs-vsctl; nothing for an empty one."""
+    if isinstance(value, Mapping):
+        return [f"{column}:{key}={text}" for key, text in value.items()]
+    members = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    return [f"{column}={_name(member, names)}" for member in members if member != ""]
+
+
+def _name(value: object, names: Mapping[object, str]) -> str:
+    """What a row is called that a value refers to, or the value itself."""
+    return names.get(getattr(value, "name", value), str(value))

@@ -83,13 +83,24 @@ def test_results_as_json(os_vif_command: CommandLine) -> None:
     assert (checked.code, checked.data) == (1, expected)
     assert os_vif_command("repair", *json_flags).data == expected
     assert os_vif_command("list", "--shared", "-f", "json").data == [
-        {"vif": None, "device": "br0", "kind": "bridge", "bridge": None, "mtu": 1450, "state": "no carrier"},
+        {
+            "vif": None,
+            "device": "br0",
+            "kind": "bridge",
+            "bridge": None,
+            "mtu": 1450,
+            "ofport": None,
+            "tag": None,
+            "state": "no carrier",
+        },
         {
             "vif": vif_id(1),
             "device": "tap1",
             "kind": "tap",
             "bridge": "br0",
             "mtu": 1450,
+            "ofport": None,
+            "tag": None,
             "state": "no carrier",
         },
     ]
