@@ -133,7 +133,7 @@ def native(scene: Scene) -> None:
     """The taps are ports of Open vSwitch."""
     story, one = scene.story, scene.guests[0]
 
-    with story.step("The same two VIFs, now on Open vSwitch") as step:
+    with story.step("Plug both as ports of Open vSwitch") as step:
         describe(step, "ovs.json", scene.write_vifs("ovs.json", vifs.on_open_vswitch))
         step.run("os-vif", "plug", *CONFIGURED, "ovs.json")
         step.run("os-vif", "list", *CONFIGURED)
@@ -169,7 +169,7 @@ def hybrid(scene: Scene) -> None:
     """Between each tap and Open vSwitch there is a Linux bridge, for filter rules."""
     story = scene.story
 
-    with story.step("The same two VIFs, hybrid: tap, Linux bridge, veth pair, Open vSwitch") as step:
+    with story.step("Plug both hybrid: tap, Linux bridge, veth pair, Open vSwitch") as step:
         describe(step, "hybrid.json", scene.write_vifs("hybrid.json", vifs.hybrid))
         step.run("os-vif", "plug", *CONFIGURED, "hybrid.json")
         step.say("the taps, which are the hypervisor's to make in this form:")
@@ -195,9 +195,9 @@ def hybrid(scene: Scene) -> None:
 
 def describe(step: Step, file: str, made: list[DemoVif]) -> None:
     """What the VIFs of a file are."""
-    step.say(f"{file}, with the same ids and MACs:")
+    step.say(f"{file}:")
     for vif in made:
-        step.say(vifs.described(vif))
+        step.say(f"  {vifs.described(vif)}")
 
 
 def ping(step: Step, guest: Guest, other: Card, *, answers: bool) -> None:

@@ -139,7 +139,8 @@ def shortened(vif: DemoVif) -> str:
 def described(vif: DemoVif) -> str:
     """What tells the forms of a VIF apart, in one line."""
     profile = vif.port_profile
-    assert profile is not None and vif.network is not None
+    assert profile is not None
+    assert vif.network is not None
     made = [name for name in profile.fields if name in profile and getattr(profile, name) is True]
     bridges = f"bridge_name {vif.bridge_name}, network.bridge {vif.network.bridge}"
     return f"{vif.vif_name}: " + ", ".join([vif.obj_name(), f"plugin {vif.plugin}", bridges, *made])

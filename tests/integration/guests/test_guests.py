@@ -56,6 +56,30 @@ def test_two_guests_on_a_bridge_reach_each_other(pair: tuple[Guest, Guest]) -> N
     assert one.ping("192.0.2.2").received == 3
 
 
+def test_a_card_is_put_on_another_tap_while_its_guest_runs(pair: tuple[Guest, Guest]) -> None:
+    one, _ = pair
+    boot = one.run("cat /proc/sys/kernel/random/boot_id")
+    one.detach()
+    assert "eth0" not in one.run("ls /sys/class/net")
+
+    # QEMU holds nothing of the old tap: the new one of its name is the one it opens.
+    ip("link", "delete", "tap1")
+    ip("tuntap", "add", "tap1", "mode", "tap")
+    ip("link", "set", "tap1", "mtu", "1450", "master", "br0", "up")
+    one.attach()
+    assert one.ping("192.0.2.2", size=1450 - 28).received == 3
+    assert one.run("cat /proc/sys/kernel/random/boot_id") == boot
+
+
+def test_a_card_whose_tap_is_not_there_is_an_error_with_qemus_reason(pair: tuple[Guest, Guest]) -> None:
+    one, _ = pair
+    one.detach()
+    ip("link", "delete", "tap1")
+    ip("link", "add", "tap1", "type", "bridge")
+    with pytest.raises(GuestError, match=r"guest one: netdev_add: .*tap1"):
+        one.attach()
+
+
 def test_a_command_that_fails_in_the_guest_is_an_error_with_its_output(pair: tuple[Guest, Guest]) -> None:
     one, _ = pair
     with pytest.raises(GuestError, match=r"guest one: cat /absent: exit code 1: .*No such file"):
