@@ -24,12 +24,9 @@ class Format(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Common:
+class Settings:
     """What every command takes."""
 
-    output_format: Annotated[
-        Format, typer.Option("-f", "--format", help="Tables for people, JSON for programs.")
-    ] = Format.TABLE
     config_file: Annotated[
         list[Path] | None,
         typer.Option(
@@ -46,6 +43,15 @@ class Common:
     debug: Annotated[bool, typer.Option("--debug", help="Log to standard error; errors with tracebacks.")] = (
         False
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common(Settings):
+    """What every command takes whose result is a table."""
+
+    output_format: Annotated[
+        Format, typer.Option("-f", "--format", help="Tables for people, JSON for programs.")
+    ] = Format.TABLE
 
 
 class Mode(enum.StrEnum):

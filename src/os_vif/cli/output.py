@@ -44,6 +44,17 @@ def say(text: str) -> None:
         print(shown(text), flush=True)
 
 
+def write(text: str) -> None:
+    """Print lines as they are: a drawing, whose maker has escaped what needs it."""
+    with _reader_may_leave():
+        print(text, flush=True)
+
+
+def has_colours() -> bool:
+    """Whether standard output is a terminal that wants colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def show_json(value: Json) -> None:
     """Print one JSON value."""
     with _reader_may_leave():

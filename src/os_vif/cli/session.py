@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import os_vif
-from os_vif.cli.arguments import Common
+from os_vif.cli.arguments import Settings
 from os_vif.cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _PATIENCE = 5.0  # seconds: a person is waiting
 _GLANCE = 0.03  # enough for a local port to refuse
 
 
-def start(common: Common) -> None:
+def start(settings: Settings) -> None:
     """Read the configuration and load the plugins with it.
 
     To be called before the library is imported any further: it filters what that warns about.
@@ -27,14 +27,14 @@ def start(common: Common) -> None:
     :raises oslo_config.cfg.Error: a configuration file is missing or malformed
     :raises InputError: --ovsdb, where nothing would read it
     """
-    _configure(common)
+    _configure(settings)
     os_vif.initialize(reset=True)  # plugins read their options once: those of this command line
-    if common.ovsdb is not None:
+    if settings.ovsdb is not None:
         from oslo_config import cfg
 
         if _SWITCH not in cfg.CONF:
             raise InputError("--ovsdb: the plugin ovs is not installed")
-        cfg.CONF.set_override(_OPTION, common.ovsdb, group=_SWITCH)
+        cfg.CONF.set_override(_OPTION, settings.ovsdb, group=_SWITCH)
 
 
 def database() -> OvsDatabase | None:
@@ -75,8 +75,8 @@ def database() -> OvsDatabase | None:
     return found
 
 
-def _configure(common: Common) -> None:
-    if common.debug:
+def _configure(settings: Settings) -> None:
+    if settings.debug:
         logging.basicConfig(
             level=logging.DEBUG, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
         )
@@ -87,7 +87,7 @@ def _configure(common: Common) -> None:
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from oslo_config import cfg
 
-    files = None if common.config_file is None else [str(path) for path in common.config_file]
+    files = None if settings.config_file is None else [str(path) for path in settings.config_file]
     cfg.CONF([], project="os-vif", prog="os-vif", default_config_files=files or None)
     if _SWITCH in cfg.CONF:
         cfg.CONF.clear_override(_OPTION, group=_SWITCH)

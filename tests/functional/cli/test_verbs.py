@@ -290,7 +290,7 @@ def test_gc(os_vif_command: CommandLine, tmp_path: Path) -> None:
 
 
 def test_gc_says_what_it_may_not_remove(os_vif_command: CommandLine) -> None:
-    ip("link", "add", "tap8", "type", "veth", "peer", "name", "other")
+    ip("link", "add", "tap8", "type", "vxlan", "id", 5, "dstport", 4789)
     ip("link", "set", "tap8", "alias", mark(8))
     before = snapshot()
     result = os_vif_command("gc", "--keep-none")
