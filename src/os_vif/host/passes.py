@@ -129,15 +129,14 @@ class Run:
             meanwhile()
         lost = self._lost(kernel_errors or {})
         failed = commit.run(without=lost, meanwhile=meanwhile if kernel_errors is None else None)
-        row_errors = {s: StaleError(e) if isinstance(e, Stale) else e for s, e in failed.items()}
+        row_errors = {s: StaleError(e.failure) if isinstance(e, Stale) else e for s, e in failed.items()}
         lost_rows = self._lost(row_errors)
         if kernel_errors is None:  # the database could not be reached: nothing was begun for what needs it
             skipped = lost_rows if roll_back else set()
             kernel_errors = self._kernel([step for step in kernel if step.scope not in skipped])
         elif roll_back:
-            self._undo_kernel(
-                [step for step in kernel if step.scope in lost_rows - self._lost(kernel_errors)]
-            )
+            back = lost_rows - self._lost(kernel_errors)
+            self._undo_kernel([step for step in kernel if step.scope in back])
         if roll_back:
             for problem in commit.undo(self._lost(kernel_errors) - lost_rows - lost):
                 LOG.error("Roll-back: %s", problem)
