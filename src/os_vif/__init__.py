@@ -131,8 +131,16 @@ def host_info(permitted_vif_type_names: list[str] | None = None) -> HostInfo:
     from os_vif import objects
 
     manager = _manager()
-    plugins = [manager[name].obj for name in sorted(manager.names())]
-    info = objects.host_info.HostInfo(plugin_info=[p.describe() for p in plugins if p is not None])
+    described = []
+    for name in sorted(manager.names()):
+        plugin = manager[name].obj
+        if plugin is None:
+            continue
+        try:
+            described.append(plugin.describe())
+        except Exception:
+            LOG.exception("VIF plugin %s could not say what it does and is left out", name)
+    info = objects.host_info.HostInfo(plugin_info=described)
     if permitted_vif_type_names is not None:
         info.filter_vif_types(permitted_vif_type_names)
     return info
@@ -144,7 +152,7 @@ def plan(vif: VIFBase, instance_info: InstanceInfo | None = None) -> Plan:
     :raises os_vif.exception.CheckNotSupported: the VIF's plugin does its work itself and has no plans
     :raises os_vif.exception.InvalidVIF: naming the field because of which the VIF cannot be plugged
     """
-    return _planned(vif).plan(vif, instance_info)
+    return job(vif, instance_info).plan
 
 
 def check(vif: VIFBase, instance_info: InstanceInfo | None = None) -> list[Difference]:

@@ -7,10 +7,13 @@ Plan; plug, unplug, check, repair and readiness follow from it, for one VIF or a
 from __future__ import annotations
 
 import abc
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from oslo_config import cfg
+
+from os_vif import exception
 
 if TYPE_CHECKING:
     from os_vif.host.engine import Job
@@ -89,8 +92,18 @@ class PlannedPlugin(PluginBase):
     def job(self, vif: VIFBase, instance_info: InstanceInfo | None) -> Job:
         """The VIF's plan with the runner for it: what the engine takes."""
         from os_vif.host.engine import Job
+        from os_vif.host.plan import Plan
 
-        return Job(self.plan(vif, instance_info), self.runner())
+        try:
+            plan = self.plan(vif, instance_info)
+        except NotImplementedError as error:  # what oslo.versionedobjects raises for a field that is not set
+            field = re.search(r"'(\w+)'", str(error))
+            vif_id = vif.id if "id" in vif else None
+            name = field[1] if field else "a field"
+            raise exception.InvalidVIF(vif_id=vif_id, field=name, reason="is not set") from error
+        if not isinstance(plan, Plan):
+            raise TypeError(f"plan() of {type(self).__name__} returned {type(plan).__name__}, not a Plan")
+        return Job(plan, self.runner())
 
     def plug(self, vif: VIFBase, instance_info: InstanceInfo) -> None:
         """Make the plan true; what is right already is not touched, a failed plug is rolled back."""

@@ -105,6 +105,9 @@ def _mark(resource: Resource, plan: Plan, link: ObservedLink) -> Iterator[Differ
             f"{link.name}: belongs to {other}, not to VIF {plan.vif_id}; unplug that one or rename this one"
         )
         yield Difference(resource, "mark", plan.mark, alias, Remedy.REFUSE, text)
+    elif alias:
+        text = f"{link.name}: is somebody else's, it carries the alias {alias!r}; remove the alias or rename the link"
+        yield Difference(resource, "mark", plan.mark, alias, Remedy.REFUSE, text)
     else:
         text = f"{link.name}: does not carry the mark of VIF {plan.vif_id}"
         yield Difference(resource, "mark", plan.mark, link.alias, Remedy.MEND, text)
@@ -125,6 +128,13 @@ def _bridge(bridge: Bridge, plan: Plan, host: Host) -> Iterator[Difference]:
             yield from _value(
                 bridge, bridge.name, attribute, getattr(bridge, attribute), getattr(link, attribute)
             )
+    elif link.alias == SHARED_MARK:
+        # made by os-vif, changed by somebody since; not its MTU, which follows its ports', nor IPv6, which comes on
+        # when the bridge takes over addresses
+        for attribute in ("arp_ignore", "arp_announce"):
+            expected, actual = getattr(bridge, attribute), getattr(link, attribute)
+            hint = "others share it: repair does it"
+            yield from _value(bridge, bridge.name, attribute, expected, actual, Remedy.LEAVE, hint)
     yield from _value(bridge, bridge.name, "up", bridge.up, link.up)
 
 

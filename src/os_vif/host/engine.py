@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 
 from os_vif import exception
 from os_vif.host import diff, removals, steps
-from os_vif.host.changes import to_make
+from os_vif.host.changes import make_rows, to_make
 from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import route_socket
 from os_vif.host.observe import Host, observe
@@ -24,6 +24,7 @@ from os_vif.host.plan import (
     SHARED,
     BridgePort,
     FilterRules,
+    OvsBridge,
     OvsDatabase,
     OvsPort,
     Plan,
@@ -172,6 +173,8 @@ def _apply_once(
         unsettled: set[int] = set()
         for i in group:
             found = diff.compare(jobs[i].plan, host)
+            if force:
+                found = [replace(d, remedy=Remedy.MEND) if d.remedy is Remedy.LEAVE else d for d in found]
             error = _add_job(run, i, jobs[i].plan, found, host, force=force)
             if error is not None:
                 outcomes[i] = error
@@ -220,8 +223,12 @@ def _verify(
     if not done:
         return []
     plans = [jobs[i].plan for i in done]
-    _settle(plans)
-    host = observe(plans, route_socket())
+    try:
+        _settle(plans)
+        host = observe(plans, route_socket())
+    except Exception as error:  # noqa: BLE001  # of these VIFs nothing is known; of those of other runners it may be
+        outcomes[:] = [error if i in done else outcome for i, outcome in enumerate(outcomes)]
+        return []
     again = []
     for i in done:
         found = diff.compare(jobs[i].plan, host)
@@ -254,15 +261,18 @@ def _settle(plans: Sequence[Plan]) -> None:
 
 def _drop_new(job: Job, before: Host) -> None:
     """Take away what was made for a VIF whose plug could not be verified."""
-    there = {("link", name) for name in before.links}
-    for state in before.ovs.values():
-        there |= {("ovs-port", name) for name in state.ports} | {
-            ("ovs-bridge", name) for name in state.bridges
-        }
-    new = [r for r in job.plan if r.ownership is OWNED and r.key not in there]
-    for error in remove([Job(Plan(job.plan.vif_id, tuple(new)), job.runner)]):
-        if error is not None:
-            LOG.error("VIF %s: could not roll back an unverified plug: %s", job.plan.vif_id, error)
+    vif = job.plan.vif_id
+    rows = [r for r in job.plan if isinstance(r, (OvsBridge, OvsPort))]
+    problems: list[object] = []
+    if rows:
+        from os_vif.host.ovs.commit import Commit
+
+        problems += Commit([make_rows(r, job.plan, scope=0) for r in rows], before.ovs).undo({0})
+    links = [r for r in job.plan if r.ownership is OWNED and r not in rows]
+    new = [r for r in links if r.key not in {("link", name) for name in before.links}]
+    problems += [error for error in remove([Job(Plan(vif, tuple(new)), job.runner)]) if error is not None]
+    for problem in problems:
+        LOG.error("VIF %s: could not roll back an unverified plug: %s", vif, problem)
 
 
 def _refusal(plan: Plan, difference: Difference) -> Exception:

@@ -17,7 +17,7 @@ from typing import Any
 
 from os_vif.host import addresses, filters, locks, netlink, steps
 from os_vif.host.netlink import requests
-from os_vif.host.plan import MARK_PREFIX, SHARED_MARK, UNFINISHED_GROUP
+from os_vif.host.plan import SHARED_MARK, UNFINISHED_GROUP
 
 Undo = Callable[[], None]
 
@@ -310,8 +310,7 @@ class Pass:
             if link is None:
                 continue
             alias = link.alias or ""
-            unmarked = not alias.startswith(MARK_PREFIX)
-            marked = alias == step.mark or (unmarked and (step.adopt or link.group == UNFINISHED_GROUP))
+            marked = alias == step.mark or (not alias and (step.adopt or link.group == UNFINISHED_GROUP))
             if link.kind == step.kind and marked:
                 going.append((step, link))
             else:

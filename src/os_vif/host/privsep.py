@@ -48,8 +48,7 @@ def runner(context: priv_context.PrivContext, entrypoint: Call) -> Call:
             return entrypoint(request)
         except (daemon.FailedToDropPrivileges, OSError) as error:
             raise exception.NoPrivileges(
-                reason=f"this process may not change the network and its privsep daemon did not start: {error};"
-                f" run as root, or set helper_command in [{context.cfg_section}]"
+                reason=f"the privsep daemon of [{context.cfg_section}] did not start: {error}"
             ) from error
 
     return run_steps

@@ -44,14 +44,16 @@ def daemon(host: None) -> Iterator[None]:
 
 
 def daemons() -> list[str]:
-    """Command lines of the daemons that this process started."""
+    """Command lines of the daemons in this test's network namespace."""
     found = []
+    here = os.readlink("/proc/thread-self/ns/net")
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
+            there = os.readlink(path.with_name("ns") / "net")
         except OSError:
             continue
-        if any(word.endswith(b"privsep-helper") for word in words):
+        if there == here and any(word.endswith(b"privsep-helper") for word in words):
             found.append(b" ".join(words).decode())
     return found
 

@@ -285,3 +285,14 @@ def test_bridge_that_os_vif_made_goes_with_its_last_user(host: None) -> None:
         assert engine.remove([os_vif._planned(vif).job(vif, INSTANCE)], shared=True) == [None]
         assert ("br0" in snapshot()["link"]) is left
     assert differences(before, snapshot()) == []
+
+
+def test_a_tap_with_somebody_elses_alias_is_left_alone(host: None) -> None:
+    ip("tuntap", "add", "tap1", "mode", "tap")
+    ip("link", "set", "tap1", "alias", "of an operator")
+    vif = bridge_vif()
+    before = snapshot()
+    with pytest.raises(exception.PlugException, match="carries the alias 'of an operator'"):
+        os_vif.plug(vif, INSTANCE)
+    os_vif.unplug(vif, INSTANCE)
+    assert differences(before, snapshot()) == []
