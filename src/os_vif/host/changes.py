@@ -40,6 +40,12 @@ def to_make(resource: Resource, found: Differences, plan: Plan, host: Host, scop
     return list(_MAKE[type(resource)](resource, found, plan, host, scope))
 
 
+def make_rows(resource: OvsBridge | OvsPort, plan: Plan, scope: int) -> MakeOvs:
+    """The step that makes a bridge or port of Open vSwitch true, and by which it is undone."""
+    owner = plan.vif_id if resource.ownership is OWNED else None
+    return MakeOvs(scope=scope, database=resource.database, resource=resource, owner=owner)
+
+
 def merge(made: Iterable[steps.Step]) -> list[steps.Step]:
     """Join the settings of one link that stand side by side into one step, which is one message to the kernel.
 
@@ -216,8 +222,7 @@ def _ovs(
     resource: OvsBridge | OvsPort, found: Differences, plan: Plan, host: Host, scope: int
 ) -> Iterator[steps.Step]:
     if any(d.remedy is Remedy.MEND for d in found):
-        owner = plan.vif_id if resource.ownership is OWNED else None
-        yield MakeOvs(scope=scope, database=resource.database, resource=resource, owner=owner)
+        yield make_rows(resource, plan, scope)
 
 
 def _link(link: Link, found: Differences, plan: Plan, host: Host, scope: int) -> Iterator[steps.Step]:

@@ -13,14 +13,25 @@ from os_vif.host.ovs.changes import Changes
 from os_vif.host.ovs.reading import connect, read
 from os_vif.host.ovs.state import OvsState, PortState
 from os_vif.host.ovs.steps import MakeOvs, OvsStep, RemoveOvsBridge, RemoveOvsPort
-from os_vif.host.ovsdb import ConnectionFailed, OvsdbError, Raced, Transaction, TransactionError
+from os_vif.host.ovsdb import (
+    ConnectionFailed,
+    ConnectionLost,
+    OvsdbError,
+    Raced,
+    Transaction,
+    TransactionError,
+)
 from os_vif.host.plan import OvsBridge, OvsDatabase, OvsPort
 
 _COMMENT = "os-vif"
 
 
 class Stale(Exception):  # noqa: N818  # a turn for the pass to take, never seen by a caller
-    """The rows are not as they were observed: look again."""
+    """The rows are not, or perhaps not, as they were observed: look again; and what to say if that does not help."""
+
+    def __init__(self, failure: OvsdbError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 class Commit:
@@ -69,11 +80,11 @@ class Commit:
         try:
             transaction = _changes(wanted, self._states[database]).transaction(_COMMENT)
             connect(database).commit(transaction, meanwhile=meanwhile)
-        except Raced as error:
-            return dict.fromkeys(scopes, Stale(str(error)))
+        except (Raced, ConnectionLost) as error:  # lost: what has been carried out is seen by looking again
+            return dict.fromkeys(scopes, Stale(error))
         except TransactionError as error:
             if error.error == "constraint violation":  # a name or a row that others made or removed meanwhile
-                return dict.fromkeys(scopes, Stale(str(error)))
+                return dict.fromkeys(scopes, Stale(error))
             if len(scopes) == 1:
                 return dict.fromkeys(scopes, _failure(wanted[0], error))
             return self._one_by_one(database, wanted)
