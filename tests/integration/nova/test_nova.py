@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,10 @@ def nova() -> Path:
         subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
         pip("nova==34.0.0")
         (ENVIRONMENT / "ready").touch()
+    # setuptools would take what an earlier build left, also modules that are gone since
+    shutil.rmtree(ROOT / "build", ignore_errors=True)
     pip(str(ROOT))
+    shutil.rmtree(ROOT / "build", ignore_errors=True)
     return python
 
 
