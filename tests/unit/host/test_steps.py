@@ -76,7 +76,7 @@ def test_each_says_what_it_does() -> None:
         (["SetLink", 0, "tap1", None, None, "mine", None, None, None, None, None, None, []], "SetLink.alias"),
         (["SetLink", 0, "tap1", None, None, None, None, "a/b", None, None, None, None, []], "SetLink.master"),
         (["SetLink", 0, "tap1", None, None, None, None, None, None, None, None, "yes", []], "SetLink.up"),
-        (["SetLink", 0, "tap1", None, None, None, None, None, None, None, None, True, [["name", "x"]]], "SetLink.before"),
+        (["SetLink", 0, "tap1", None, None, None, None, None, None, None, None, True, [["name", "x"]]], "before"),
         (["SetLink", 0, "tap1", None, None, None, None, None, None, None, None, True, "before"], "SetLink.before"),
         (["DeleteLink", 0, "eth0", "", "os-vif:x", False], "DeleteLink.kind"),
         (["DeleteLink", 0, "eth0", "tun", "", True], "DeleteLink.mark"),
