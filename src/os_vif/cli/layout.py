@@ -249,8 +249,10 @@ def _columns(group: Sequence[Box]) -> list[list[Box]]:
     """From left to right; the order within a column is that of what it is connected to in the column to its right."""
     neighbours = _neighbours(group)
     hub = max(group, key=lambda box: (len(neighbours[box.name]), box.name))
-    ways_out = [box.name for box in group if any(row.port.kind == "nic" for row in box.rows)]
-    away = _distances(ways_out or [hub.name], neighbours)
+    nics = [box.name for box in group if any(row.port.kind == "nic" for row in box.rows)]
+    # a namespace stands for the network in tests and demonstrations
+    outlets = [box.name for box in group if not _is_used(box) and any(row.outside for row in box.rows)]
+    away = _distances(nics or outlets or [hub.name], neighbours)
     far = max(away.values())
     columns: list[list[Box]] = [[] for _ in range(far + 1)]
     for box in group:
@@ -261,6 +263,12 @@ def _columns(group: Sequence[Box]) -> list[list[Box]]:
             key=lambda box: min((places.get(row.port.peer or "", 10**6) for row in box.rows), default=0)
         )
     return columns
+
+
+def _is_used(box: Box) -> bool:
+    """Whether it has guests, or VIFs."""
+    marked = box.switch is not None and box.switch.is_marked
+    return marked or any(is_guests(row.port) for row in box.rows)
 
 
 def _place(columns: Sequence[Sequence[Box]], top: int) -> None:
@@ -276,13 +284,18 @@ def _place(columns: Sequence[Sequence[Box]], top: int) -> None:
             break
     level: dict[str, int] = {}
     for column, start in zip(reversed(columns), reversed(starts), strict=True):
-        y = top
+        y: int | None = None
         for box in column:
             box.place(start, 0)
             wanted = [level[row.port.peer or ""] - row.middle for row in box.rows if row.port.peer in level]
-            box.place(start, max([y, *wanted[:1]]))
+            first = wanted[0] if wanted else 0
+            box.place(start, first if y is None else max(y, first))
             y = box.y + box.height + _GAP
         level |= {row.port.name: row.middle for box in column for row in box.rows}
+    down = top - min(box.y for column in columns for box in column)
+    for column in columns:
+        for box in column:
+            box.place(box.x, box.y + down)
 
 
 def _wires(columns: Sequence[Sequence[Box]]) -> list[Wire]:

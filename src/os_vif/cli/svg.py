@@ -49,7 +49,7 @@ class _Drawing:
     def parts(self) -> Iterator[str]:
         plan = self._plan
         legend = plan.height - layout.MARGIN
-        height = plan.height + (len(self._vifs) + 1) * layout.LEGEND_LINE if self._vifs else plan.height
+        height = plan.height + len(self._vifs) * layout.LEGEND_LINE
         title = f"Network of {shown(self._topology.host)}"
         yield (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{plan.width}" height="{height}" '
@@ -61,9 +61,11 @@ class _Drawing:
         yield f'<rect class="ground" width="{plan.width}" height="{height}" rx="8"/>'
         yield _label(layout.MARGIN, layout.MARGIN + 12, self._topology.host, "name")
         for wire in plan.wires:
+            vif = wire.port.vif
+            style = f' style="stroke: {self._hue(vif)}"' if vif is not None else ""
             unmarked = "" if wire.port.is_marked else " unmarked"
             path = " ".join(f"{'L' if n else 'M'}{x} {y}" for n, (x, y) in enumerate(wire.points))
-            yield f'<path class="wire{unmarked}" d="{path}">{_title(self._said_wire(wire.port))}</path>'
+            yield f'<path class="wire{unmarked}"{style} d="{path}">{_title(self._said_wire(wire.port))}</path>'
         for box in plan.boxes:
             yield from self._box(box)
         yield from self._legend(legend)

@@ -52,11 +52,15 @@ def apply(jobs: Sequence[Job], *, force: bool = False) -> list[Outcome]:
     """
     outcomes = _conflicts(jobs)
     todo = [i for i, outcome in enumerate(outcomes) if outcome is None]
+    made: dict[int, Host] = {}
     for attempt in range(_ATTEMPTS):
         last = attempt == _ATTEMPTS - 1
-        todo = _apply_once(jobs, todo, outcomes, force=force, last=last)
+        todo = _apply_once(jobs, todo, outcomes, made, force=force, last=last)
         if not todo:
             break
+    for i, before in made.items():
+        if outcomes[i] is not None:
+            _drop_new(jobs[i], before)
     return outcomes
 
 
@@ -163,9 +167,19 @@ def _remove_shared_once(jobs: Sequence[Job]) -> Outcome:
 
 
 def _apply_once(
-    jobs: Sequence[Job], todo: Sequence[int], outcomes: list[Outcome], *, force: bool, last: bool
+    jobs: Sequence[Job],
+    todo: Sequence[int],
+    outcomes: list[Outcome],
+    made: dict[int, Host],
+    *,
+    force: bool,
+    last: bool,
 ) -> list[int]:
-    """One pass over the jobs `todo`; fills `outcomes`, returns the jobs that are worth another pass."""
+    """One pass over the jobs `todo`; fills `outcomes`, returns the jobs that are worth another pass.
+
+    made: gets the jobs for which a pass was carried out, with the host as it was before the first: if the job fails
+    after all, what a later pass undoes is not all that was made.
+    """
     again: list[int] = []
     for group in _by_runner(jobs, todo):
         host = observe([jobs[i].plan for i in group], route_socket())
@@ -188,7 +202,9 @@ def _apply_once(
             else:
                 outcomes[i] = unwrapped(error)
         done = [i for i in changed if i not in failed]
-        again += _verify(jobs, done, host, outcomes, last=last)
+        for i in done:
+            made.setdefault(i, host)
+        again += _verify(jobs, done, outcomes, made, last=last)
     return again
 
 
@@ -217,7 +233,7 @@ def _add_job(
 
 
 def _verify(
-    jobs: Sequence[Job], done: Sequence[int], before: Host, outcomes: list[Outcome], *, last: bool
+    jobs: Sequence[Job], done: Sequence[int], outcomes: list[Outcome], made: dict[int, Host], *, last: bool
 ) -> list[int]:
     """Look again: plugged is what is seen to be plugged. Returns the jobs to try again."""
     if not done:
@@ -227,7 +243,9 @@ def _verify(
         _settle(plans)
         host = observe(plans, route_socket())
     except Exception as error:  # noqa: BLE001  # of these VIFs nothing is known; of those of other runners it may be
-        outcomes[:] = [error if i in done else outcome for i, outcome in enumerate(outcomes)]
+        for i in done:
+            outcomes[i] = error
+            made.pop(i, None)  # whole, and not seen: better than the half that could be taken away now
         return []
     again = []
     for i in done:
@@ -238,8 +256,9 @@ def _verify(
             again.append(i)
         elif left:
             words = "; ".join(str(d) for d in left)
-            outcomes[i] = exception.NotVerified(vif=jobs[i].plan.vif_id, differences=words)
-            _drop_new(jobs[i], before)
+            vif = jobs[i].plan.vif_id
+            text = None if settled else f"VIF {vif}: Open vSwitch could not connect it: {words}"
+            outcomes[i] = exception.NotVerified(text, vif=vif, differences=words)
     return again
 
 
@@ -260,7 +279,7 @@ def _settle(plans: Sequence[Plan]) -> None:
 
 
 def _drop_new(job: Job, before: Host) -> None:
-    """Take away what was made for a VIF whose plug could not be verified."""
+    """Take away what was made for a VIF whose plug failed only after it was made."""
     vif = job.plan.vif_id
     rows = [r for r in job.plan if isinstance(r, (OvsBridge, OvsPort))]
     problems: list[object] = []

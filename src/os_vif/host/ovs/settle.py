@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Collection, Mapping
 
 from os_vif.host.ovs.reading import connect
-from os_vif.host.ovsdb import Connection, Raced, Transaction, Value
+from os_vif.host.ovsdb import Connection, Raced, Timeout, Transaction, Value
 from os_vif.host.plan import OvsDatabase
 
 _MANY = 40  # more conditions than this cost ovsdb-server more than telling us of every interface
 # One port is open in milliseconds: a question that the server answers then is cheaper than a monitor
 _SOON = 200  # milliseconds
-# ovs-vswitchd may meet a row before its device is there, and looks again when it comes: an error that stays is one
-_GRACE = 1.0
+# ovs-vswitchd may meet a row before its device is there: it looks again by itself when the device comes
+_GRACE = 0.3
 
 
 def settle(database: OvsDatabase, ports: Collection[str]) -> None:
@@ -26,23 +27,35 @@ def settle(database: OvsDatabase, ports: Collection[str]) -> None:
         return
     where = [("name", "==", name) for name in ports] if len(ports) <= _MANY else None
     deadline = time.monotonic() + database.timeout
-    failing_since: dict[str, float] = {}
+    failing_since: float | None = None
+    asked = False
     with connection.monitor({"Interface": (["name", "ofport", "error"], where)}) as monitor:
         while True:
             rows = {row["name"]: row for row in monitor.rows["Interface"].values() if row["name"] in ports}
-            open_ = [name for name in ports if not _is_ready(rows.get(name))]
+            open_ = [row for row in map(rows.get, ports) if not _is_ready(row)]
+            failing = all(row is not None and row["error"] is not None for row in open_)
             now = time.monotonic()
-            for name in ports:
-                row = rows.get(name)
-                if row is not None and row["error"] is not None and name in open_:
-                    failing_since.setdefault(name, now)
-                else:
-                    failing_since.pop(name, None)
-            given_up = [name for name in open_ if now - failing_since.get(name, now) >= _GRACE]
-            if len(given_up) == len(open_) or now >= deadline:
+            if not open_ or now >= deadline or (failing and asked):
                 return
-            grace = min((since + _GRACE - now for since in failing_since.values()), default=deadline - now)
-            monitor.wait(max(0.0, min(deadline - now, grace)) + 0.001)
+            failing_since = (failing_since or now) if failing else None
+            if failing_since is None:
+                monitor.wait(deadline - now)
+            elif now < failing_since + _GRACE:
+                monitor.wait(min(deadline, failing_since + _GRACE) - now)
+            else:
+                _have_it_look_again(connection, deadline)
+                asked = True
+
+
+def _have_it_look_again(connection: Connection, deadline: float) -> None:
+    """Return when ovs-vswitchd has tried all ports once more; what it found is in the rows that are followed then.
+
+    Its last word may be an old one: it is not connected to ovsdb-server for some seconds when that was restarted.
+    """
+    with contextlib.suppress(Timeout):
+        connection.commit(Transaction(), wait_vswitchd=True, timeout=deadline - time.monotonic())
+    # ovsdb-server tells of changes before it answers what it is asked after them
+    connection.select("Open_vSwitch", columns=["cur_cfg"])
 
 
 def _is_open_soon(connection: Connection, port: str) -> bool:
