@@ -6,6 +6,7 @@ The datapath is the one in user space: no kernel module is needed, and the profi
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 from tests.netns import ip_json
@@ -162,7 +163,10 @@ def links() -> dict[str, dict[str, Any]]:
 
 
 def host(ovs: OpenVSwitch) -> tuple[Database, list[str]]:
-    """All there is: what an unplug must leave as a plug found it."""
+    """All there is, once ovs-vswitchd has acted on it: what an unplug must leave as a plug found it."""
+    if ovs.pid("ovs-vswitchd") is not None:
+        # any change will do: ovs-vsctl waits until it is applied, and with it all before it
+        ovs.vsctl("set", "Open_vSwitch", ".", f"other_config:seen-by-test={uuid.uuid4()}")
     return database(ovs), sorted(links())
 
 

@@ -177,8 +177,8 @@ def test_swallowed_errors_refused_transactions(
     read_only(switch)
     with pytest.raises(exception.ExceptionBase, match="read only"):
         it.plug(vif, INSTANCE)
-    assert host(switch) == before
     writable(switch)
+    assert host(switch) == before
     it.plug(vif, INSTANCE)
     read_only(switch)
     with pytest.raises(exception.ExceptionBase, match="read only"):
@@ -194,6 +194,7 @@ def test_swallowed_errors_of_making_the_bridge(ovs: OpenVSwitch) -> None:
     read_only(ovs)
     with pytest.raises(exception.ExceptionBase, match="read only"):
         it.plug(native(create_port=False, create_tap=False), INSTANCE)
+    writable(ovs)
     assert host(ovs) == before
 
 

@@ -87,7 +87,7 @@ def test_the_hypervisor_makes_the_device(switch: OpenVSwitch) -> None:
     with pytest.raises(
         exception.NotReady, match=r"ofport -1: could not open network device .*No such device"
     ):
-        engine.wait_ready(job(it, vif), 0)
+        engine.wait_ready(job(it, vif), 0.2)
 
     def start_guest() -> None:
         ip("tuntap", "add", TAP, "mode", "tap")
