@@ -76,7 +76,7 @@ def topology(
     from os_vif.host import engine
     from os_vif.host import topology as host_topology
 
-    seen = host_topology.observe(session.database())
+    seen = host_topology.observe(session.database(settings))
     if vif_files:
         from os_vif.cli import input as given
 

@@ -45,7 +45,7 @@ def list_objects(
     from os_vif.host import marks
 
     links = [marked for marked in marks.marked_links() if shared or marked.vif_id is not None]
-    database = session.database()
+    database = session.database(common)
     found = _entries(links, marks.marked_rows(database) if database is not None else None)
     if common.output_format is Format.JSON:
         output.show_json([asdict(entry) for entry in found])
@@ -87,7 +87,7 @@ def gc(
 
     kept = {_comparable(vif_id) for vif_id in _ids_to_keep(keep, keep_none)}
     links = [m for m in marks.marked_links() if m.vif_id is not None and _comparable(m.vif_id) not in kept]
-    database = session.database()
+    database = session.database(common)
     rows = marks.marked_rows(database).without(lambda owner: _comparable(owner) in kept) if database else None
     going = {(entry.device, entry.vif or "") for entry in _entries(links, rows)}
     failures: dict[str, Exception] = {}

@@ -37,7 +37,7 @@ def start(settings: Settings) -> None:
         cfg.CONF.set_override(_OPTION, settings.ovsdb, group=_SWITCH)
 
 
-def database() -> OvsDatabase | None:
+def database(settings: Settings) -> OvsDatabase | None:
     """The Open vSwitch database that was configured, if it answers; call start() first.
 
     None: this host has none. That is so where the plugin is not installed, or nobody has said where the database is
@@ -62,7 +62,7 @@ def database() -> OvsDatabase | None:
         ca_certificate=options.ssl_ca_cert_file,
     )
     said = cfg.CONF.get_location(_OPTION, _SWITCH)
-    by_default = said is None or said.location is cfg.Locations.opt_default
+    by_default = settings.ovsdb is None and not (said is not None and said.location.is_user_controlled)
     try:
         connect(found).schema(timeout=_GLANCE if by_default else _PATIENCE)
     except ConnectionFailed:
