@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from os_vif.cli.input import Card
     from os_vif.host.differences import Difference
     from os_vif.host.engine import Job
+    from os_vif.host.plan import Resource
     from os_vif.host.preview import Preview
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps that would be taken; take none.")]
@@ -34,18 +35,7 @@ def plan(vifs: VifArguments, common: Common) -> int:
 
     plans = [os_vif.plan(*card) for card in cards]
     if common.output_format is Format.JSON:
-        resources = [
-            [
-                {
-                    "resource": type(r).__name__,
-                    "object": r.key[1],
-                    **dataclasses.asdict(r),
-                    "ownership": str(r.ownership),
-                }
-                for r in wanted
-            ]
-            for wanted in plans
-        ]
+        resources = [[_resource_data(r) for r in wanted] for wanted in plans]
         output.show_json([{"vif": p.vif_id, "resources": r} for p, r in zip(plans, resources, strict=True)])
         return ExitCode.DONE
     for wanted in plans:
@@ -244,6 +234,14 @@ def _report(cards: Sequence[Card], done: str, error: exception.ExceptionBase | N
     if error is not None:
         raise error
     return ExitCode.DONE
+
+
+def _resource_data(resource: Resource) -> dict[str, object]:
+    """A resource of a plan with all its fields; of a database, where it is."""
+    values = {field.name: getattr(resource, field.name) for field in dataclasses.fields(resource)}
+    if "database" in values:
+        values["database"] = values["database"].remote
+    return {"resource": type(resource).__name__, "object": resource.key[1], **values}
 
 
 def _called(card: Card) -> str:
