@@ -1,5 +1,6 @@
 """Guests boot on taps and reach each other; one that fails says why, and none is left behind."""
 
+import os
 import subprocess
 import sys
 import time
@@ -105,7 +106,7 @@ def test_a_guest_that_does_not_boot_in_time_says_so() -> None:
         guest.wait_booted(0.05)
 
 
-def test_a_guest_ends_with_the_process_that_started_it() -> None:
+def test_a_guest_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     started = subprocess.run(
         [
             sys.executable,
@@ -114,6 +115,7 @@ def test_a_guest_ends_with_the_process_that_started_it() -> None:
             "print(g._process.pid, flush=True); os._exit(1)",
         ],
         cwd=Path(__file__).parents[3],
+        env=os.environ | {"TMPDIR": str(tmp_path)},  # nobody is left to clean up
         stdout=subprocess.PIPE,
         text=True,
         check=False,
