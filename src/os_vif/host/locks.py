@@ -21,6 +21,17 @@ from oslo_utils import eventletutils
 
 _STRIPES = 16
 
+# A fork copies the descriptors, and with them the locks: a child that lives on would hold them for good.
+_open: set[int] = set()
+
+
+def _let_go() -> None:
+    while _open:
+        os.close(_open.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
+
 
 @contextlib.contextmanager
 def held(names: Iterable[str]) -> Iterator[None]:
@@ -44,6 +55,7 @@ def file_lock(name: str) -> Iterator[None]:
     """
     path = os.path.join(directory(), name)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    _open.add(descriptor)
     try:
         if eventletutils.is_monkey_patched("time"):
             while not _taken(descriptor):
@@ -52,7 +64,9 @@ def file_lock(name: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(descriptor)
+        if descriptor in _open:  # else this is the child of a fork, which has closed it
+            _open.discard(descriptor)
+            os.close(descriptor)
 
 
 def _taken(descriptor: int) -> bool:
