@@ -84,7 +84,9 @@ class Switch:
 
     def stop(self) -> None:
         for name in ("ovs-vswitchd", "ovsdb-server"):
-            subprocess.run(["ovs-appctl", "-t", self.home / f"{name}.ctl", "exit"], check=False)
+            run(["ovs-appctl", "-t", self.home / f"{name}.ctl", "exit"])
+            while (self.home / f"{name}.pid").exists():  # its last act
+                time.sleep(0.01)
         shutil.rmtree(self.home)
 
 

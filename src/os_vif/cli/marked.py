@@ -57,7 +57,7 @@ def list_objects(
             ("shared" if entry.vif is None else entry.vif, *(getattr(entry, name) for name in columns[1:]))
             for entry in found
         ]
-        output.show_table(columns, rows)
+        output.show_table(columns, rows, grouped=True)
     else:
         output.say("no VIF is plugged on this host")
     return ExitCode.DONE

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -61,11 +62,17 @@ def show_json(value: Json) -> None:
         print(json.dumps(value, indent=2), flush=True)
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table with a header line; columns: their names."""
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, grouped: bool = False) -> None:
+    """Print a table with a header line; columns: their names.
+
+    grouped: on a terminal that is too narrow for it, the first column's values stand above the rows they belong to.
+    """
     texts = [[shown(cell) for cell in row] for row in rows]
     with _reader_may_leave():
-        if not (sys.stdout.isatty() and _show_rich_table(columns, texts)):
+        if grouped and sys.stdout.isatty() and _width(columns, texts) > shutil.get_terminal_size().columns:
+            for line in _grouped_lines(columns, texts):
+                print(line)
+        elif not (sys.stdout.isatty() and _show_rich_table(columns, texts)):
             for line in _plain_lines(columns, texts):
                 print(line)
         sys.stdout.flush()
@@ -95,6 +102,20 @@ def _plain_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Itera
     widths = [max(len(row[n]) for row in table) for n in range(len(columns))]
     for row in table:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    return max(len(line) for line in _plain_lines(columns, rows))
+
+
+def _grouped_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    header, *lines = _plain_lines(columns[1:], [row[1:] for row in rows])
+    yield columns[0].upper()
+    yield f"  {header}"
+    for n, (row, line) in enumerate(zip(rows, lines, strict=True)):
+        if n == 0 or rows[n - 1][0] != row[0]:
+            yield row[0]
+        yield f"  {line}"
 
 
 def _show_rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

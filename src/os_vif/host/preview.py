@@ -146,7 +146,7 @@ def _rows(step: OvsStep, state: OvsState) -> tuple[str, ...]:
         names |= {port.qos: port.name} if port.qos is not None else {}
     for operation in operations:
         row = getattr(operation, "row", {})
-        names[getattr(operation, "name", None)] = str(row.get("name", "this one"))
+        names[getattr(operation, "name", None)] = str(row.get("name", "the new row"))
     return tuple(_sentence(operation, names) for operation in operations)
 
 

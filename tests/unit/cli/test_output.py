@@ -42,6 +42,17 @@ def test_a_piped_table_is_plain_columns(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out.splitlines() == ["A         LONGER", f"1         {long}", "[red]tap  -"]
 
 
+def test_a_narrow_terminal_gets_groups(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    rows = [("x" * 15, "tap1", 1), ("x" * 15, "tap2", 2), ("y" * 15, "tap3", 3)]
+    output.show_table(("vif", "device", "n"), rows, grouped=True)
+    lines = ["VIF", "  DEVICE  N", "x" * 15, "  tap1    1", "  tap2    2", "y" * 15, "  tap3    3"]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
 def _in_terminal(*arguments: str, columns: int) -> str:
     """What `os-vif ARGUMENTS` shows on a terminal so wide."""
     leader, follower = pty.openpty()
