@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from os_vif.host import executor, filters, netlink
+from os_vif.host import filters, netlink
+from os_vif.host.acts import links
 from os_vif.host.netlink import Message, NetlinkError, RouteSocket
 
 
@@ -127,7 +128,7 @@ def _patched(
             patch.setattr(RouteSocket, "execute", execute)
         patch.setattr(netlink, "create_tap", tap)
         patch.setattr(Path, "write_text", counted(Path.write_text, "write"))
-        patch.setattr(executor, "_write", counted(executor._write, "write"))
+        patch.setattr(links, "_write", counted(links._write, "write"))
         patch.setattr(filters, "apply", counted(filters.apply, "apply"))
         patch.setattr(filters, "remove", counted(filters.remove, "remove"))
         yield

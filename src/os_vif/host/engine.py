@@ -6,19 +6,21 @@ fails is rolled back alone and reported as its exception; the other jobs of the 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from os_vif import exception
-from os_vif.host import diff, removals, steps
+from os_vif.host import diff, locks, removals, steps
 from os_vif.host.changes import make_rows, to_make
+from os_vif.host.conflicts import conflicts, refusal
 from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import route_socket
 from os_vif.host.observe import Host, observe
 from os_vif.host.ovs import DatabaseLostError
-from os_vif.host.passes import Outcome, Run, Runner, StaleError, call, unwrapped
+from os_vif.host.passes import Outcome, Run, Runner, StaleError, call, lender, lock_name, unwrapped
 from os_vif.host.plan import (
     OWNED,
     SHARED,
@@ -50,12 +52,12 @@ def apply(jobs: Sequence[Job], *, force: bool = False) -> list[Outcome]:
 
     Objects that are right are not touched. force: also change shared objects that differ (what `repair` is for).
     """
-    outcomes = _conflicts(jobs)
+    outcomes = conflicts([job.plan for job in jobs])
     todo = [i for i, outcome in enumerate(outcomes) if outcome is None]
     made: dict[int, Host] = {}
     for attempt in range(_ATTEMPTS):
         last = attempt == _ATTEMPTS - 1
-        todo = _apply_once(jobs, todo, outcomes, made, force=force, last=last)
+        todo = _apply_once(jobs, todo, outcomes, made, force=force, first=attempt == 0, last=last)
         if not todo:
             break
     for i, before in made.items():
@@ -85,8 +87,8 @@ def remove(jobs: Sequence[Job], *, shared: bool = False) -> list[Outcome]:
     outcomes: list[Outcome] = [None] * len(jobs)
     for group in _by_runner(jobs, range(len(jobs))):
         todo = group
-        for _ in range(_ATTEMPTS):
-            failed = _remove_once(jobs, todo)
+        for attempt in range(_ATTEMPTS):
+            failed = _remove_once(jobs, todo, first=attempt == 0)
             outcomes = [failed.get(i) if i in todo else old for i, old in enumerate(outcomes)]
             todo = [i for i, error in failed.items() if isinstance(error, StaleError)]
             if not todo:
@@ -125,19 +127,37 @@ def _observe_all(jobs: Sequence[Job]) -> Host:
         rules = list(dict.fromkeys(r for i in group for r in jobs[i].plan if isinstance(r, FilterRules)))
         if rules:
             reads = [steps.ReadFilter(scope=n, rules=r) for n, r in enumerate(rules)]
-            outcome = call(jobs[group[0]].runner, reads, {n: [n] for n in range(len(rules))}, ())
+            outcome = call(jobs[group[0]].runner, reads, {n: [n] for n in range(len(rules))})
             for error in outcome.errors.values():
                 raise error
             filters.update({r: bool(outcome.answers[n]) for n, r in enumerate(rules)})
     return replace(host, filters=filters)
 
 
-def _remove_once(jobs: Sequence[Job], todo: Sequence[int]) -> dict[int, Exception]:
-    host = observe([jobs[i].plan for i in todo], route_socket(), leftovers=True)
-    run = Run(jobs[todo[0]].runner)
-    for i in todo:
-        run.vif_scope(i, jobs[i].plan, removals.to_remove(jobs[i].plan, host, run.next_scope))
-    return run.execute(host, roll_back=False)
+def _remove_once(jobs: Sequence[Job], todo: Sequence[int], *, first: bool) -> dict[int, Exception]:
+    plans, runner = [jobs[i].plan for i in todo], jobs[todo[0]].runner
+    with _turn(plans, runner, first=first) as seen:
+        host = observe(plans, route_socket(), leftovers=True)
+        run = Run(runner)
+        for i, plan in zip(todo, plans, strict=True):
+            run.vif_scope(i, plan, removals.to_remove(plan, host, run.next_scope))
+        if first:
+            return run.execute_unless_changed(host, seen, roll_back=False)
+        return run.execute(host, roll_back=False)
+
+
+@contextlib.contextmanager
+def _turn(plans: Sequence[Plan], runner: Runner, *, first: bool) -> Iterator[locks.Counts | None]:
+    """A look at the host and what follows from it. The first takes its locks when it knows what it changes, and gives
+    up if others have been at work meanwhile; the next one has the locks of all it might change before it looks.
+    """
+    names = {plan.vif_id for plan in plans}
+    names.update(lock_name(r) for plan in plans for r in plan if r.ownership is SHARED)
+    if first:
+        yield locks.counts(names)
+    else:
+        with locks.held(names, lender(runner)):
+            yield None
 
 
 def _remove_shared(jobs: Sequence[Job]) -> Outcome:
@@ -151,16 +171,16 @@ def _remove_shared(jobs: Sequence[Job]) -> Outcome:
 
 
 def _remove_shared_once(jobs: Sequence[Job]) -> Outcome:
-    plans = [job.plan for job in jobs]
+    plans, runner = [job.plan for job in jobs], jobs[0].runner
     socket = route_socket()
-    host = observe(plans, socket)
-    uplinks = {r.port for plan in plans for r in plan if isinstance(r, BridgePort) and r.ownership is SHARED}
-    used = {host.names.get(link.master, "") for link in socket.all_links() if link.name not in uplinks}
-    todo = removals.to_remove_shared(plans, host, used, scope=0)
-    if not todo:
-        return None
-    names = {" ".join(r.key) for plan in plans for r in plan if r.ownership is SHARED}
-    return call(jobs[0].runner, todo, {0: [0]}, names).errors.get(0)
+    with _turn(plans, runner, first=False):
+        host = observe(plans, socket)
+        uplinks = {
+            r.port for plan in plans for r in plan if isinstance(r, BridgePort) and r.ownership is SHARED
+        }
+        used = {host.names.get(link.master, "") for link in socket.all_links() if link.name not in uplinks}
+        todo = removals.to_remove_shared(plans, host, used, scope=0)
+        return call(runner, todo, {0: [0]}).errors.get(0) if todo else None
 
 
 # --- apply ---------------------------------------------------------------------------------------------------------
@@ -173,6 +193,7 @@ def _apply_once(
     made: dict[int, Host],
     *,
     force: bool,
+    first: bool,
     last: bool,
 ) -> list[int]:
     """One pass over the jobs `todo`; fills `outcomes`, returns the jobs that are worth another pass.
@@ -182,30 +203,39 @@ def _apply_once(
     """
     again: list[int] = []
     for group in _by_runner(jobs, todo):
-        host = observe([jobs[i].plan for i in group], route_socket())
-        run = Run(jobs[group[0]].runner)
-        unsettled: set[int] = set()
-        for i in group:
-            found = diff.compare(jobs[i].plan, host)
-            if force:
-                found = [replace(d, remedy=Remedy.MEND) if d.remedy is Remedy.LEAVE else d for d in found]
-            error = _add_job(run, i, jobs[i].plan, found, host, force=force)
-            if error is not None:
-                outcomes[i] = error
-            elif any(d.remedy is Remedy.SETTLE for d in found):
-                unsettled.add(i)
-        changed = [i for i in group if i in unsettled or i in run.vifs()]
-        failed = run.execute(host)
+        plans, runner = [jobs[i].plan for i in group], jobs[group[0]].runner
+        with _turn(plans, runner, first=first) as seen:
+            host = observe(plans, route_socket())
+            run, unsettled = _collect(jobs, group, host, outcomes, force=force)
+            failed = run.execute_unless_changed(host, seen) if first else run.execute(host)
         for i, error in failed.items():
             if isinstance(error, StaleError) and not last:
                 again.append(i)
             else:
                 outcomes[i] = unwrapped(error)
-        done = [i for i in changed if i not in failed]
+        done = [i for i in group if (i in unsettled or i in run.vifs()) and i not in failed]
         for i in done:
             made.setdefault(i, host)
         again += _verify(jobs, done, outcomes, made, last=last)
     return again
+
+
+def _collect(
+    jobs: Sequence[Job], group: Sequence[int], host: Host, outcomes: list[Outcome], *, force: bool
+) -> tuple[Run, set[int]]:
+    """The steps that make the plans of a group true, and the VIFs that only wait for ovs-vswitchd."""
+    run = Run(jobs[group[0]].runner)
+    unsettled: set[int] = set()
+    for i in group:
+        found = diff.compare(jobs[i].plan, host)
+        if force:
+            found = [replace(d, remedy=Remedy.MEND) if d.remedy is Remedy.LEAVE else d for d in found]
+        error = _add_job(run, i, jobs[i].plan, found, host, force=force)
+        if error is not None:
+            outcomes[i] = error
+        elif any(d.remedy is Remedy.SETTLE for d in found):
+            unsettled.add(i)
+    return run, unsettled
 
 
 def _add_job(
@@ -216,7 +246,7 @@ def _add_job(
     for difference in found:
         refused = difference.remedy is Remedy.REFUSE
         if refused or (difference.remedy is Remedy.ASK and not force):
-            return _refusal(plan, difference)
+            return refusal(plan, difference)
     by_resource: dict[Resource, list[Difference]] = {}
     for difference in found:
         by_resource.setdefault(difference.resource, []).append(difference)
@@ -292,62 +322,6 @@ def _drop_new(job: Job, before: Host) -> None:
     problems += [error for error in remove([Job(Plan(vif, tuple(new)), job.runner)]) if error is not None]
     for problem in problems:
         LOG.error("VIF %s: could not roll back an unverified plug: %s", vif, problem)
-
-
-def _refusal(plan: Plan, difference: Difference) -> Exception:
-    name, text = difference.object, difference.message
-    if difference.attribute == "mark":
-        return exception.NameCollision(text, name=name, vif=plan.vif_id, other=difference.actual)
-    if difference.attribute == "kind":
-        return exception.WrongKind(text, object=name, found=difference.actual, expected=difference.expected)
-    if difference.attribute == "present" or difference.actual is None:
-        return exception.ResourceMissing(text, object=name)
-    return exception.HostConflict(text, object=name, reason=text)
-
-
-def _conflicts(jobs: Sequence[Job]) -> list[Outcome]:
-    """Two VIFs that want one object to be two things: both are told, neither is plugged."""
-    outcomes: list[Outcome] = [None] * len(jobs)
-    seen: dict[tuple[str, str], tuple[int, Resource]] = {}
-    for i, job in enumerate(jobs):
-        for resource in job.plan:
-            j, first = seen.setdefault(resource.key, (i, resource))
-            ours, theirs = job.plan.vif_id, jobs[j].plan.vif_id
-            same = first == resource
-            if (
-                j == i
-                or (same and ours == theirs)
-                or (_agree(first, resource) and resource.ownership is not OWNED)
-            ):
-                continue
-            key = " ".join(resource.key)
-            reason = (
-                "an owned object has one owner"
-                if same
-                else f"one wants {_words(first, resource)}, the other {_words(resource, first)}"
-            )
-            error = exception.PlanConflict(key=key, first=theirs, second=ours, reason=reason)
-            outcomes[i] = outcomes[i] or error
-            outcomes[j] = outcomes[j] or error
-    return outcomes
-
-
-def _agree(one: Resource, other: Resource) -> bool:
-    """Whether both can be had at once: None asks for nothing."""
-    return type(one) is type(other) and all(
-        getattr(one, f.name) == getattr(other, f.name)
-        or None in (getattr(one, f.name), getattr(other, f.name))
-        for f in fields(one)
-        if f.compare
-    )
-
-
-def _words(resource: Resource, other: Resource) -> str:
-    """The attributes in which a resource differs from another."""
-    if type(resource) is not type(other):
-        return type(resource).__name__
-    names = [n for n in resource.__dataclass_fields__ if getattr(resource, n) != getattr(other, n)]
-    return ", ".join(f"{n} {getattr(resource, n)}" for n in names)
 
 
 def _by_runner(jobs: Sequence[Job], indices: Iterable[int]) -> list[list[int]]:

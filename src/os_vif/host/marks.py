@@ -83,7 +83,7 @@ def delete(links: Sequence[MarkedLink], runner: Runner | None = None) -> list[Ex
     :raises os_vif.exception.NoPrivileges: nothing was deleted
     """
     # imported here, so that to list takes neither oslo.privsep nor the time to import it
-    from os_vif.host import passes, privsep, steps
+    from os_vif.host import locks, passes, privsep, steps
 
     outcomes: list[Exception | None] = [None] * len(links)
     todo: list[steps.Step] = []
@@ -97,8 +97,10 @@ def delete(links: Sequence[MarkedLink], runner: Runner | None = None) -> list[Ex
                 " Look at it, and delete it by hand."
             )
     if todo:
-        locks = {marked.vif_id or f"link {marked.name}" for marked in links}
-        outcome = passes.call(runner or privsep.run, todo, {step.scope: [step.scope] for step in todo}, locks)
+        names = {marked.vif_id or f"link {marked.name}" for marked in links}
+        run = runner or privsep.run
+        with locks.held(names, passes.lender(run)):
+            outcome = passes.call(run, todo, {step.scope: [step.scope] for step in todo})
         for n, error in outcome.errors.items():
             outcomes[n] = error
     return outcomes

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from os_vif import exception
-from os_vif.host import changes, steps
+from os_vif.host import changes, locks, steps
 from os_vif.host.differences import Difference
 from os_vif.host.observe import Host
 from os_vif.host.ovs.steps import OvsStep
@@ -33,6 +33,16 @@ class StaleError(Exception):
     def __init__(self, failure: Exception) -> None:
         super().__init__(str(failure))
         self.failure = failure
+
+
+def lock_name(resource: Resource) -> str:
+    """The name of the lock of a shared object; a VIF's own objects are under that of its id."""
+    return " ".join(resource.key)
+
+
+def lender(runner: Runner) -> locks.Lender:
+    """Who lends the lock files, with whatever privileges the runner has."""
+    return lambda place: runner({"lend": place})
 
 
 def unwrapped(outcome: Outcome) -> Outcome:
@@ -64,7 +74,7 @@ class Run:
             if made:
                 self._shared_steps += made
                 self._dependents[scope] = []
-                self._locks.add(" ".join(resource.key))
+                self._locks.add(lock_name(resource))
         return [scope] if scope in self._dependents else []
 
     def vif_scope(self, index: int, plan: Plan, own: Sequence[steps.Step], needs: Iterable[int] = ()) -> None:
@@ -85,8 +95,28 @@ class Run:
         """The VIFs for which there is something to do."""
         return list(self._vifs)
 
+    def execute_unless_changed(
+        self, host: Host, seen: locks.Counts | None, *, roll_back: bool = True
+    ) -> dict[int, Exception]:
+        """Take the locks of what was collected and run it; all is stale if a pass has been at work since `seen`.
+
+        seen: the counts of the locks before the host was looked at.
+        """
+        if not self._vifs:
+            return {}
+        try:
+            with locks.held(self._locks, lender(self.runner)) as found:
+                if seen is not None and all(seen[lock] == count for lock, count in found.items()):
+                    return self.execute(host, roll_back=roll_back)
+        except (OSError, exception.NoPrivileges) as error:
+            return dict.fromkeys(self._vifs, error)
+        busy = exception.HostConflict(
+            object=" ".join(sorted(self._locks)), reason="another process is at work on it"
+        )
+        return dict.fromkeys(self._vifs, StaleError(busy))
+
     def execute(self, host: Host, *, roll_back: bool = True) -> dict[int, Exception]:
-        """Run what was collected; returns the VIFs that failed, and why.
+        """Run what was collected, with its locks held; returns the VIFs that failed, and why.
 
         host: what the steps were made for. roll_back: undo all of a VIF that failed on one side only (the executor
         undoes what fails on its own); an unplug goes on instead.
@@ -103,7 +133,7 @@ class Run:
         if not wanted:
             return {}
         try:
-            return dict(call(self.runner, wanted, self._dependents, self._locks).errors)
+            return dict(call(self.runner, wanted, self._dependents).errors)
         except Exception as error:  # noqa: BLE001  # its VIFs failed; those of other runners may not have
             return dict.fromkeys(self._dependents, error)
 
@@ -178,13 +208,11 @@ def call(
     runner: Runner,
     todo: Sequence[steps.Step],
     dependents: Mapping[int, Sequence[int]],
-    lock_names: Iterable[str],
 ) -> PassOutcome:
     """Hand steps to the privileged side and make exceptions of what it reports."""
     request: dict[str, object] = {
         "steps": steps.to_wire(todo),
         "dependents": [[scope, list(others)] for scope, others in dependents.items()],
-        "locks": sorted(lock_names),
     }
     reply = runner(request)
     errors: dict[int, Exception] = {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from os_vif import exception
 from os_vif.host import changes, diff, engine, passes, removals, steps
+from os_vif.host.conflicts import conflicts, refusal
 from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import route_socket
 from os_vif.host.observe import Host, observe
@@ -50,8 +51,8 @@ def plug(jobs: Sequence[engine.Job]) -> Preview:
     made: list[steps.Step] = []
     shared: dict[Resource, int] = {}
     whose: dict[int, list[str]] = {}
-    conflicts = engine._conflicts(jobs)
-    for number, (job, conflict) in enumerate(zip(jobs, conflicts, strict=True)):
+    contradictions = conflicts([job.plan for job in jobs])
+    for number, (job, conflict) in enumerate(zip(jobs, contradictions, strict=True)):
         vif_id = job.plan.vif_id
         found = diff.compare(job.plan, host)
         refused = conflict or _refused(job.plan, found)
@@ -101,13 +102,13 @@ def _refused(plan: Plan, found: Sequence[Difference]) -> Exception | None:
         return plan.obstacle
     hard = (d for d in found if d.remedy in (Remedy.REFUSE, Remedy.ASK))
     first = next(hard, None)
-    return engine._refusal(plan, first) if first is not None else None
+    return refusal(plan, first) if first is not None else None
 
 
 def _is_placed(rules: FilterRules, runner: passes.Runner) -> bool:
     """Whether rules are there; the engine, which does not read them first, has them placed in any case."""
     try:
-        outcome = passes.call(runner, [steps.ReadFilter(scope=0, rules=rules)], {0: [0]}, ())
+        outcome = passes.call(runner, [steps.ReadFilter(scope=0, rules=rules)], {0: [0]})
     except exception.NoPrivileges:
         return False
     return bool(outcome.answers.get(0))

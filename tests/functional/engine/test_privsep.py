@@ -81,7 +81,7 @@ def test_errors_come_through(daemon: None) -> None:
     assert isinstance(error, exception.EngineError)
     assert "lo" in str(error)
     with pytest.raises(ValueError, match="not a step"):
-        privsep.run({"steps": [["Reboot", 1]], "dependents": [], "locks": []})
+        privsep.run({"steps": [["Reboot", 1]], "dependents": []})
 
 
 def test_no_daemon_to_be_had(host: None) -> None:

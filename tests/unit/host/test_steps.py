@@ -120,9 +120,9 @@ def test_rubbish_is_refused_or_a_step(wire: list[list[object]]) -> None:
     "request_",
     [
         {},
-        {"steps": [], "dependents": []},
-        {"steps": "x", "dependents": [], "locks": []},
-        {"steps": [["AddTap", 7, "tap1", False]], "dependents": [[0, [0]]], "locks": []},
+        {"steps": []},
+        {"steps": "x", "dependents": []},
+        {"steps": [["AddTap", 7, "tap1", False]], "dependents": [[0, [0]]]},
     ],
 )
 def test_a_pass_that_is_none_is_refused(request_: dict[str, object]) -> None:
