@@ -286,7 +286,7 @@ def _check(cls: type[Step], kwargs: dict[str, object]) -> None:
         elif type(value).__name__ not in _TYPES[cls][field]:
             raise ValueError(f"{cls.__name__}.{field}: {value!r} is not {' or '.join(_TYPES[cls][field])}")
         elif field in ("mtu", "address", "vlan_id"):
-            _plan._check_field(cls.__name__, field, value)
+            _plan.check_field(cls.__name__, field, value)
 
 
 _SETTABLE = frozenset(

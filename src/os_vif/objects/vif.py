@@ -1,212 +1,60 @@
 """The VIF types, one per way a guest can be given a network card, and the port profiles beside them.
 
-The network side builds them, the compute side reads them, plugins plug them. A port profile says what a VIF
-of a given type is on the network it joins; `datapath_offload` in it says how its traffic leaves the host's
-processor.
+The network side builds them, the compute side reads them, plugins plug them.
 """
 
 # ruff: noqa: RUF012  # oslo declares fields and relationships as plain dictionaries of the class
 
-from debtcollector import removals
 from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 
 from os_vif.objects import base, network
 from os_vif.objects import fields as os_vif_fields
+from os_vif.objects.port_profile import (
+    DatapathOffloadBase,
+    DatapathOffloadRepresentor,
+    VIFPortProfile8021Qbg,
+    VIFPortProfile8021Qbh,
+    VIFPortProfileBase,
+    VIFPortProfileFPBridge,
+    VIFPortProfileFPOpenVSwitch,
+    VIFPortProfileFPTap,
+    VIFPortProfileHWVEB,
+    VIFPortProfileK8sDPDK,
+    VIFPortProfileLinuxBridge,
+    VIFPortProfileOpenVSwitch,
+    VIFPortProfileOVSRepresentor,
+    VIFPortProfileScript,
+    VIFPortProfileTap,
+)
 
-
-@ovo_base.VersionedObjectRegistry.register
-class DatapathOffloadBase(base.VersionedObject, ovo_base.ComparableVersionedObject):
-    """Base of the ways to offload a datapath."""
-
-    VERSION = "1.0"
-
-
-@ovo_base.VersionedObjectRegistry.register
-class DatapathOffloadRepresentor(DatapathOffloadBase):
-    """Offload to a NIC with a switch in it: the virtual function's representor stands in for the VIF.
-
-    `representor_address` is the PCI address of the uplink (physical function).
-    """
-
-    VERSION = "1.0"
-
-    representor_name: str | None
-    representor_address: str | None
-
-    fields = {
-        "representor_name": fields.StringField(nullable=True),
-        "representor_address": fields.StringField(nullable=True),
-    }
-
-
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfileBase(base.VersionedObject, ovo_base.ComparableVersionedObject):
-    """Base of the port profiles."""
-
-    VERSION = "1.1"
-    obj_fields_added = {"1.1": ("datapath_offload",)}
-    obj_relationships = {"datapath_offload": [("1.1", "1.0")]}
-
-    datapath_offload: DatapathOffloadBase | None
-
-    fields = {
-        "datapath_offload": fields.ObjectField("DatapathOffloadBase", nullable=True, subclasses=True),
-    }
-
-
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfileOpenVSwitch(VIFPortProfileBase):
-    """A port of an Open vSwitch bridge; `interface_id` is the `iface-id` its controller knows it by."""
-
-    VERSION = "1.4"
-    obj_fields_added = {
-        "1.1": ("datapath_type",),
-        "1.2": ("datapath_offload",),
-        "1.3": ("create_port",),
-        "1.4": ("create_tap", "multiqueue"),
-    }
-    obj_relationships = {"datapath_offload": [("1.2", "1.0")]}
-
-    interface_id: str
-    profile_id: str
-    datapath_type: str | None
-    create_port: bool
-    create_tap: bool
-    multiqueue: bool
-
-    fields = {
-        "interface_id": fields.UUIDField(),
-        "profile_id": fields.StringField(),
-        "datapath_type": fields.StringField(nullable=True),
-        "create_port": fields.BooleanField(default=False),
-        "create_tap": fields.BooleanField(default=False),
-        "multiqueue": fields.BooleanField(default=False),
-    }
-
-
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfileFPOpenVSwitch(VIFPortProfileOpenVSwitch):
-    """A vhost-user fast path port of an Open vSwitch bridge; its versions go with its parent's."""
-
-    VERSION = "1.4"
-
-    bridge_name: str
-    hybrid_plug: bool
-
-    fields = {
-        "bridge_name": fields.StringField(),
-        "hybrid_plug": fields.BooleanField(default=False),
-    }
-
-
-@removals.removed_class("VIFPortProfileOVSRepresentor", category=PendingDeprecationWarning)
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfileOVSRepresentor(VIFPortProfileOpenVSwitch):
-    """The older way to say DatapathOffloadRepresentor; its versions go with its parent's."""
-
-    VERSION = "1.4"
-
-    representor_name: str | None
-    representor_address: str | None
-
-    fields = {
-        "representor_name": fields.StringField(nullable=True),
-        "representor_address": fields.PCIAddressField(nullable=True),
-    }
-
-
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfileFPBridge(VIFPortProfileBase):
-    """A vhost-user fast path port of a Linux bridge."""
-
-    VERSION = "1.1"
-
-    bridge_name: str
-
-    fields = {
-        "bridge_name": fields.StringField(),
-    }
-
-
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfileFPTap(VIFPortProfileBase):
-    """A vhost-user fast path port that is routed (Calico)."""
-
-    VERSION = "1.1"
-
-    mac_address: str | None
-
-    fields = {
-        "mac_address": fields.MACAddressField(nullable=True),
-    }
-
-
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfile8021Qbg(VIFPortProfileBase):
-    """A port of an IEEE 802.1Qbg (VEPA) switch: libvirt's virtualport of that type."""
-
-    VERSION = "1.1"
-
-    manager_id: int
-    type_id: int
-    type_id_version: int
-    instance_id: str
-
-    fields = {
-        "manager_id": fields.IntegerField(),
-        "type_id": fields.IntegerField(),
-        "type_id_version": fields.IntegerField(),
-        "instance_id": fields.UUIDField(),
-    }
-
-
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfile8021Qbh(VIFPortProfileBase):
-    """A port of an IEEE 802.1Qbh (802.1BR) switch: libvirt's virtualport of that type."""
-
-    VERSION = "1.1"
-
-    profile_id: str
-
-    fields = {
-        "profile_id": fields.StringField(),
-    }
-
-
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfileK8sDPDK(VIFPortProfileBase):
-    """A DPDK port of a Kubernetes pod (kuryr-kubernetes)."""
-
-    VERSION = "1.1"
-
-    l3_setup: bool
-    selflink: str
-    resourceversion: str
-
-    fields = {
-        "l3_setup": fields.BooleanField(),
-        "selflink": fields.StringField(),
-        "resourceversion": fields.StringField(),
-    }
-
-
-@ovo_base.VersionedObjectRegistry.register
-class VIFPortProfileLinuxBridge(VIFPortProfileBase):
-    """A port of a Linux bridge whose tap device the plugin creates; peers before os-vif 6 do not know it."""
-
-    VERSION = "1.0"
-    # Born after `datapath_offload`, which therefore has been here since 1.0.
-    obj_fields_added = {}
-    obj_relationships = {"datapath_offload": [("1.0", "1.0")]}
-
-    create_tap: bool
-    multiqueue: bool
-
-    fields = {
-        "create_tap": fields.BooleanField(default=False),
-        "multiqueue": fields.BooleanField(default=False),
-    }
+__all__ = [
+    "VIFDVS",
+    "VIFVDPA",
+    "DatapathOffloadBase",
+    "DatapathOffloadRepresentor",
+    "VIFBase",
+    "VIFBridge",
+    "VIFDirect",
+    "VIFGeneric",
+    "VIFHostDevice",
+    "VIFNestedDPDK",
+    "VIFOpenVSwitch",
+    "VIFPortProfile8021Qbg",
+    "VIFPortProfile8021Qbh",
+    "VIFPortProfileBase",
+    "VIFPortProfileFPBridge",
+    "VIFPortProfileFPOpenVSwitch",
+    "VIFPortProfileFPTap",
+    "VIFPortProfileHWVEB",
+    "VIFPortProfileK8sDPDK",
+    "VIFPortProfileLinuxBridge",
+    "VIFPortProfileOVSRepresentor",
+    "VIFPortProfileOpenVSwitch",
+    "VIFPortProfileScript",
+    "VIFPortProfileTap",
+    "VIFVHostUser",
+]
 
 
 @ovo_base.VersionedObjectRegistry.register
@@ -353,4 +201,46 @@ class VIFNestedDPDK(VIFBase):
     fields = {
         "pci_address": fields.StringField(),
         "dev_driver": fields.StringField(),
+    }
+
+
+@ovo_base.VersionedObjectRegistry.register
+class VIFVDPA(VIFBase):
+    """A vDPA device of a NIC's virtual function, the guest's card being a virtio one; libvirt: type vdpa.
+
+    Peers before os-vif 6 know it as a VIFHostDevice. `path` is its character device (/dev/vhost-vdpa-0), which the
+    host that has it fills in.
+    """
+
+    VERSION = "1.0"
+
+    dev_address: str
+    path: str | None
+
+    fields = {
+        "dev_address": fields.PCIAddressField(),
+        "path": fields.StringField(nullable=True),
+    }
+
+
+@ovo_base.VersionedObjectRegistry.register
+class VIFDVS(VIFBase):
+    """A port of a VMware vSphere distributed switch; libvirt: type vds. Peers before os-vif 6 do not know it.
+
+    `switch_id` is the switch's UUID, `port_group_id` the key of the port group ("dvportgroup-28"), `port_id` the key
+    of the port in it and `connection_id` the cookie of the connection, both None where vCenter chooses them.
+    """
+
+    VERSION = "1.0"
+
+    switch_id: str
+    port_group_id: str
+    port_id: int | None
+    connection_id: int | None
+
+    fields = {
+        "switch_id": fields.UUIDField(),
+        "port_group_id": fields.StringField(),
+        "port_id": fields.IntegerField(nullable=True),
+        "connection_id": fields.IntegerField(nullable=True),
     }

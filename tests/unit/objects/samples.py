@@ -42,6 +42,8 @@ def _value(field: ovo_fields.Field[object]) -> object:
             return next(iter(field.valid_values))
         case ovo_fields.StringField():
             return "text"
+        case ovo_fields.DictOfStringsField():
+            return {"key": "value"}
         case ovo_fields.ObjectField(objname="VIFPortProfileBase"):
             return full(vif.VIFPortProfileOpenVSwitch)
         case ovo_fields.ObjectField():

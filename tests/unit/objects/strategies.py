@@ -81,6 +81,8 @@ def _values(field: ovo_fields.Field[object]) -> st.SearchStrategy[object]:
             return st.sampled_from(list(field.valid_values))
         case ovo_fields.StringField():
             return st.text(max_size=20)
+        case ovo_fields.DictOfStringsField():
+            return st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=3)
         case ovo_fields.ObjectField():
             return st.sampled_from(_fitting(field.objname)).flatmap(objects)
         case ovo_fields.ListOfObjectsField():

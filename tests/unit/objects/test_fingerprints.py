@@ -46,7 +46,12 @@ CURRENT = {
     "VIFPortProfileOpenVSwitch": "1.4-54fb321f2b70c37d392fadc226c889e7",
     "VIFVHostUser": "1.1-1f95b43be1f884f090ca1f4d79adfd35",
     # This project's own.
+    "VIFDVS": "1.0-4f47d77caf8f23a293910081cf1d9838",
+    "VIFPortProfileHWVEB": "1.0-410e368b5a0ed388f3a71a8297568298",
     "VIFPortProfileLinuxBridge": "1.0-9e86dcef474b697329ad698a0ff7f99a",
+    "VIFPortProfileScript": "1.0-7fb0f5d5004812b7f2fef659a0f603c5",
+    "VIFPortProfileTap": "1.0-af1083efb0a154cdf0b150e4578859b5",
+    "VIFVDPA": "1.0-9cd88ab45065bad3162d07d17e15851e",
 }
 
 EARLIER = [
