@@ -14,9 +14,9 @@ from oslo_config import cfg  # noqa: E402
 from oslo_privsep import priv_context  # noqa: E402
 
 import os_vif  # noqa: E402
-from os_vif import objects  # noqa: E402
+from os_vif import exception, objects  # noqa: E402
 from os_vif.host import engine, lending, netlink, passes, removals  # noqa: E402, F401
-from os_vif.host.ovs import commit, reading, settle  # noqa: E402, F401
+from os_vif.host.ovs import commit, reading, settle, watching  # noqa: E402, F401
 from vif_plug_ovs import privsep  # noqa: E402
 
 cfg.CONF(["--config-file", sys.argv[1]], project="os-vif")
@@ -30,6 +30,9 @@ vif = objects.from_json(sys.argv[2])
 instance = objects.instance_info.InstanceInfo(uuid="1e2f3a4b-0000-4000-8000-000000000001", name="guest")
 os_vif.plug(vif, instance)
 print([str(difference) for difference in os_vif.check(vif, instance)])
-os_vif.wait_ready(vif, 5, instance)
+try:
+    os_vif.wait_ready(vif, 0.3, instance)
+except exception.NotReady as error:
+    print(*error.reasons)
 os_vif.unplug(vif, instance)
 print("done")

@@ -49,7 +49,9 @@ class DatabaseMonitor:
             "Port": (["tag", "external_ids"], ports),
             "Interface": (["type", "external_ids", "options", "ofport", "error"], ports),
         }
-        self._connection = Connection(database.remote, timeout=_left(deadline), tls=tls_files(database))
+        self._connection = Connection(
+            database.remote, timeout=_left(deadline), tls=tls_files(database), lender=database.lender
+        )
         try:
             self._monitor = self._connection.monitor(tables)
         except OvsdbError as error:
