@@ -81,7 +81,7 @@ def topology(
         from os_vif.cli import input as given
 
         cards = [card for path in vif_files for card in given.cards_of_file(path)]
-        jobs = [os_vif.job(*card) for card in cards]
+        jobs = [os_vif.job(*card.told) for card in cards]
         plans = [job.plan for job in jobs]
         seen = host_topology.compared(seen, zip(plans, engine.check(jobs), strict=True))
     if drawing is Drawing.JSON:

@@ -24,10 +24,15 @@ _T = TypeVar("_T")
 
 
 class Card(NamedTuple):
-    """A VIF and the guest it belongs to."""
+    """A VIF and the guest it belongs to; a guest that nobody named goes by the VIF's id."""
 
     vif: VIFBase
     instance_info: InstanceInfo
+
+    @property
+    def told(self) -> tuple[VIFBase, InstanceInfo | None]:
+        """For commands that compare: somebody else, who knew the guest, may have plugged the VIF."""
+        return self.vif, None if self.instance_info.uuid == self.vif.id else self.instance_info
 
 
 def cards(arguments: VifArguments) -> list[Card]:

@@ -99,7 +99,7 @@ def check(vifs: VifArguments, common: Common) -> int:
     cards = _start(vifs, common)
     from os_vif.host import engine
 
-    found = engine.check(_jobs(cards))
+    found = engine.check([os_vif.job(*card.told) for card in cards])
     _show_differences(cards, found, common)
     return ExitCode.DIFFERENT if any(found) else ExitCode.DONE
 
@@ -119,7 +119,7 @@ def wait(
     cards = _start(vifs, common)
     deadline = time.monotonic() + timeout
     reasons: list[tuple[str, ...]] = []
-    for vif, instance_info in cards:
+    for vif, instance_info in (card.told for card in cards):
         try:
             os_vif.wait_ready(vif, max(0.0, deadline - time.monotonic()), instance_info)
             reasons.append(())
@@ -153,7 +153,7 @@ def repair(vifs: VifArguments, common: Common) -> int:
     failures: dict[str, Exception] = {}
     for card in cards:
         try:
-            found.append(os_vif.repair(*card))
+            found.append(os_vif.repair(*card.told))
             mended.append(card)
         except exception.ExceptionBase as error:
             failures[card.vif.id] = error

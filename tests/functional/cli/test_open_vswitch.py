@@ -151,6 +151,19 @@ def test_wait_says_why_not(host: Host) -> None:
     assert (data[0]["vif"], data[0]["ready"], len(data[0]["reasons"])) == (vif_id(1), False, 1)
 
 
+def test_the_guest_of_a_port_that_somebody_else_plugged(host: Host) -> None:
+    """Who only has the VIF does not know the guest: nothing is wrong with it, and nothing is written over it."""
+    flags = (*VIF, "--tap", "tap1", "--id", vif_id(1))
+    guest = "77777777-0000-4000-8000-000000000007"
+    assert host("plug", *flags, "--instance", guest).code == 0
+    assert host("check", *flags).code == 0
+    assert host("wait", *flags, "--timeout", 0).code == 0
+    assert host("repair", *flags).code == 0
+    assert host.column("Interface", "tap1", "external_ids:vm-uuid") == f'"{guest}"'
+    other = host("check", *flags, "--instance", guest.replace("7", "8"))
+    assert (other.code, "external_ids:vm-uuid" in other.out) == (1, True)
+
+
 def test_list(host: Host) -> None:
     host("plug", *VIF, "--tap", "tap1", "--id", vif_id(1))
     host("plug", *VIF, "--tap", "tap2", "--id", "00000001-0000-4000-8000-000000000002", "--hybrid")
