@@ -7,17 +7,15 @@ the one in user space (``datapath_type=netdev``), so that no kernel module is ne
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.daemons import Daemons
 
 from os_vif.host.ovsdb import TlsFiles
 
@@ -44,11 +42,13 @@ def ovs(netns: None) -> Iterator[OpenVSwitch]:
             running.stop()
 
 
-class OpenVSwitch:
+class OpenVSwitch(Daemons):
     """The two daemons and their directory. ``remote`` is the unix: remote of the database."""
 
+    vswitchd = "ovs-vswitchd"  # the program
+
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        super().__init__(directory)
         self.socket = directory / "db.sock"
         self.remote = f"unix:{self.socket}"
 
@@ -56,53 +56,40 @@ class OpenVSwitch:
         """An empty database of this schema, in place of the one that is there."""
         database = self.directory / "conf.db"
         database.unlink(missing_ok=True)
-        self._run("ovsdb-tool", "create", database, schema)
+        self.run("ovsdb-tool", "create", database, schema)
 
     def vsctl(self, *args: str) -> str:
         """What ``ovs-vsctl ARGS`` prints; an AssertionError with its complaint if it fails."""
-        return self._run("ovs-vsctl", f"--db={self.remote}", "--timeout=10", *args)
+        return self.run("ovs-vsctl", f"--db={self.remote}", "--timeout=10", *args)
 
     def bridge(self, name: str) -> None:
         """A bridge in user space; ovs-vswitchd has made it."""
         self.vsctl("add-br", name, "--", "set", "Bridge", name, "datapath_type=netdev")
 
-    def appctl(self, daemon: str, *args: str) -> str:
-        """``ovs-appctl -t DAEMON ARGS``, for ovsdb-server or ovs-vswitchd."""
-        return self._run("ovs-appctl", "-t", self.directory / f"{daemon}.ctl", *args)
-
     def start_ovsdb(self, *options: str) -> None:
         remotes = (f"punix:{self.socket}", "db:Open_vSwitch,Open_vSwitch,manager_options")
         listen = (f"--remote={remote}" for remote in remotes)
-        self._daemon("ovsdb-server", self.directory / "conf.db", *listen, *options)
+        self.start("ovsdb-server", self.directory / "conf.db", *listen, *options)
 
     def start_vswitchd(self) -> None:
-        self._daemon("ovs-vswitchd", self.remote)
+        self.start(self.vswitchd, self.remote, name="ovs-vswitchd")
 
     def kill_ovsdb(self) -> None:
         """SIGKILL, as in a crash."""
-        self._kill("ovsdb-server")
+        self.kill("ovsdb-server")
 
     def kill_vswitchd(self) -> None:
         """SIGKILL: the taps it made stay until the namespace goes."""
-        self._kill("ovs-vswitchd")
-
-    def pid(self, daemon: str) -> int | None:
-        """The process, if it runs."""
-        try:
-            pid = int((self.directory / f"{daemon}.pid").read_text())
-            os.kill(pid, 0)
-        except (FileNotFoundError, ProcessLookupError, ValueError):
-            return None
-        return pid
+        self.kill("ovs-vswitchd")
 
     def stop(self) -> None:
         """Both daemons are gone, and what they made in the namespace too."""
         if self.pid("ovs-vswitchd") is not None:
-            with contextlib.suppress(AssertionError):
+            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
                 self.appctl("ovs-vswitchd", "exit", "--cleanup")
-                self._gone("ovs-vswitchd")
+                self.gone("ovs-vswitchd")
         for daemon in ("ovs-vswitchd", "ovsdb-server"):
-            self._kill(daemon)
+            self.kill(daemon)
 
     def listen(self, method: str = "tcp", host: str = "127.0.0.1") -> str:
         """Have ovsdb-server listen there too, on a free port; the remote for clients.
@@ -158,53 +145,4 @@ class OpenVSwitch:
     def _openssl(self, *args: str | int | Path) -> None:
         if shutil.which("openssl") is None:
             pytest.skip("no openssl to make certificates with")
-        self._run("openssl", *map(str, args))
-
-    def _daemon(self, program: str, *args: str | Path) -> None:
-        here = self.directory
-        files = (f"--pidfile={here}/{program}.pid", f"--unixctl={here}/{program}.ctl")
-        self._run(
-            program,
-            *args,
-            *files,
-            f"--log-file={here}/{program}.log",
-            "-vconsole:off",
-            "--detach",
-            "--no-chdir",
-        )
-
-    def _kill(self, daemon: str) -> None:
-        pid = self.pid(daemon)
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
-            self._gone(daemon)
-        (self.directory / f"{daemon}.pid").unlink(missing_ok=True)
-
-    def _gone(self, daemon: str) -> None:
-        # Not our child, so there is no event to wait for.
-        deadline = time.monotonic() + 10
-        while (pid := self.pid(daemon)) is not None and _state(pid) != "Z":
-            assert time.monotonic() < deadline, f"{daemon} ({pid}) does not end"
-            time.sleep(0.005)
-
-    def _run(self, *command: str | Path) -> str:
-        here = str(self.directory)
-        places = dict.fromkeys(("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"), here)
-        done = subprocess.run(
-            [str(part) for part in command],
-            env=os.environ | places,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
-        )
-        assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.stderr.strip()}"
-        return done.stdout
-
-
-def _state(pid: int) -> str:
-    """The process' state as /proc says it; Z, too, when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return "Z"
+        self.run("openssl", *map(str, args))
