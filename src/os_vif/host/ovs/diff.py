@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from os_vif.host.differences import Difference, Remedy
+from os_vif.host.ovs import ovn
 from os_vif.host.ovs.state import MARK, BridgeState, OvsState, PortState
 from os_vif.host.plan import OWNED, OvsBridge, OvsPort, Plan
 
@@ -91,11 +92,12 @@ def _readiness(wanted: OvsPort, found: PortState, state: OvsState) -> Iterator[D
     if found.tag == DEAD_VLAN:
         text = f"{wanted.name}: is in the dead VLAN {DEAD_VLAN}: the network's agent has not wired it yet"
         yield Difference(wanted, "tag", "of the network", DEAD_VLAN, Remedy.WAIT, text)
-    ovn_bridge = state.controller.get("ovn-bridge", "br-int")
-    if "ovn-remote" in state.controller and wanted.bridge == ovn_bridge:
+    if wanted.bridge in ovn.bridges(state.controller):
         installed = found.external_ids.get("ovn-installed")
         if installed != "true":
+            iface_id = found.external_ids.get("iface-id")
             text = (
-                f"{wanted.name}: ovn-controller has not installed its flows yet (external_ids:ovn-installed)"
+                f"{wanted.name}: ovn-controller has not installed its flows yet (external_ids:ovn-installed); "
+                f"does it run, and is the logical port {iface_id} one for this host?"
             )
             yield Difference(wanted, "external_ids:ovn-installed", "true", installed, Remedy.WAIT, text)
