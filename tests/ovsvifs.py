@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from oslo_config import cfg
 from tests.netns import ip_json
 from tests.ovs import OpenVSwitch
 from tests.unit.ovs import vifs
 from tests.vifs import INSTANCE
 
+import os_vif
 from os_vif import objects
 from os_vif.host import engine
 from vif_plug_ovs.ovs import OvsPlugin
@@ -60,6 +64,20 @@ Database = dict[str, dict[str, Row]]
 def plugin(ovs: OpenVSwitch, **options: Any) -> OvsPlugin:
     """A plugin that works with this Open vSwitch; operations may take 5 s unless told otherwise."""
     return vifs.plugin(**{"ovsdb_connection": ovs.remote, "ovs_vsctl_timeout": 5, **options})
+
+
+@contextmanager
+def face(ovs: OpenVSwitch) -> Iterator[None]:
+    """os_vif.plug and the rest work with this Open vSwitch, as a service configured it."""
+    os_vif.initialize(reset=True)
+    cfg.CONF([], project="os-vif-tests", default_config_files=[])
+    cfg.CONF.set_override("ovsdb_connection", ovs.remote, "os_vif_ovs")
+    cfg.CONF.set_override("ovs_vsctl_timeout", 10, "os_vif_ovs")
+    try:
+        yield
+    finally:
+        for option in ("ovsdb_connection", "ovs_vsctl_timeout"):
+            cfg.CONF.clear_override(option, "os_vif_ovs")
 
 
 def port_id(number: int) -> str:

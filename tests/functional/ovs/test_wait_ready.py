@@ -1,4 +1,4 @@
-"""wait_ready: on the word of the kernel, of ovs-vswitchd, of the network's agent, and of ovn-controller."""
+"""wait_ready: on the word of the kernel, of ovs-vswitchd and of the network's agent; tests/integration/ovn has OVN's."""
 
 from __future__ import annotations
 
@@ -63,21 +63,6 @@ def test_the_agent_takes_it_out_of_the_dead_vlan(switch: OpenVSwitch) -> None:
         native(),
         lambda: switch.vsctl("set", "Port", TAP, "tag=3", "vlan_mode=access", "trunks=[]"),
     )
-
-
-@pytest.mark.parametrize("vif", [native(), hybrid()], ids=["native", "hybrid"])
-def test_ovn_controller_installs_its_flows(vif: object, switch: OpenVSwitch) -> None:
-    """external_ids:ovn-installed, as ovn-controller sets it; a re-plug does not take the word back."""
-    switch.vsctl("set", "Open_vSwitch", ".", "external_ids:ovn-remote=unix:/nowhere")
-    it = plugin(switch)
-    it.plug(vif, INSTANCE)
-    (reason,) = check(it, vif)
-    assert "ovn-installed" in reason
-    name = short("tap", 1) if "tap" in reason else short("qvo", 1)
-    installed = ("set", "Interface", name, "external_ids:ovn-installed=true")
-    returns_after(it, vif, lambda: switch.vsctl(*installed))
-    it.plug(vif, INSTANCE)
-    assert check(it, vif) == []
 
 
 def test_the_hypervisor_makes_the_device(switch: OpenVSwitch) -> None:
