@@ -1,128 +1,141 @@
-"""Guests without a hypervisor: a network namespace whose one card is a tap, as a guest's is, and its kernel's stack.
+"""Stand-ins for guests: who opens the tap of a VIF, as a hypervisor does, and speaks through it.
 
-TapGuest opens the tap that a plug made, as QEMU does, and carries frames between it and the card. Tests that need no
-more of a guest than that it answers a ping take it: it is there in a millisecond. tests.dpdk has the one behind a
-vhost-user socket.
+A Card sends and receives frames as they are; a Guest has a network stack behind its card, in a network namespace of
+its own, so that ping and TCP run in it. Both leave the host's end of the tap as they found it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
-import selectors
+import select
 import struct
 import subprocess
 import threading
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
 
-from tests.netns import ip, new_namespace
+import pytest
+from tests.netns import enter, ip, new_namespace
 
-TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
-CARD = "eth0"
+TUNSETIFF = 0x400454CA
+IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE = 0x0002, 0x1000, 0x0100
+FRAME_MAX = 65536
 
 
-class NamespaceGuest:
-    """A guest that lives in a network namespace; `namespace` is the path of it in /proc."""
+class Card:
+    """A guest's network card with the MAC `address`: the tap of this name, opened.
 
-    def __init__(self, namespace: str) -> None:
-        self.namespace = namespace
+    One that is not there yet is made, and goes when it is closed: taps that the hypervisor makes itself do.
+    """
 
-    def run(self, *command: str | int, check: bool = True) -> str:
-        """What a command prints that runs in the guest."""
-        inside = ["nsenter", f"--net={self.namespace}", *map(str, command)]
-        done = subprocess.run(inside, capture_output=True, text=True, check=False, timeout=30)
-        if check:
-            assert done.returncode == 0, f"{' '.join(inside)}: {done.stderr.strip()}"
-        return done.stdout
+    def __init__(self, tap: str, address: str, *, multiqueue: bool = False) -> None:
+        self.tap = tap
+        self.address = address
+        self._descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        flags = IFF_TAP | IFF_NO_PI | (IFF_MULTI_QUEUE if multiqueue else 0)
+        try:
+            fcntl.ioctl(self._descriptor, TUNSETIFF, struct.pack("16sH22x", tap.encode(), flags))
+        except OSError:
+            self.close()
+            raise
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def send(self, frame: bytes) -> None:
+        """To the host; it is lost where the tap is down, its queue is full, or it was deleted meanwhile."""
+        try:
+            os.write(self._descriptor, frame)
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.EAGAIN, errno.EBADFD):
+                raise
+
+    def receive(self) -> list[bytes]:
+        """The frames that are waiting."""
+        frames: list[bytes] = []
+        try:
+            while True:
+                frames.append(os.read(self._descriptor, FRAME_MAX))
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EBADFD):
+                raise
+            return frames
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class Guest:
+    """A guest whose eth0 is the card, with this IP address (and prefix length) and MTU (bytes)."""
+
+    def __init__(self, card: Card, network_address: str, mtu: int) -> None:
+        self.network_address = network_address.partition("/")[0]
+        self._card = card
+        self._over = threading.Event()
+        with _outside() as here:
+            new_namespace()
+            self._namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            self._inner = Card("eth0", card.address)
+            ip("link", "set", "lo", "up")
+            ip("link", "set", "eth0", "address", card.address, "mtu", mtu, "up")
+            ip("addr", "add", network_address, "dev", "eth0", "brd", "+")
+            enter(here)
+        self._thread = threading.Thread(target=self._relay, daemon=True)
+        self._thread.start()
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """The calling thread, and what it starts, is in the guest."""
+        with _outside() as here:
+            enter(self._namespace)
+            try:
+                yield
+            finally:
+                enter(here)
 
     def ping(self, address: str, *, size: int = 56, count: int = 3, patience: int = 5) -> int:
         """How many of `count` pings come back.
 
         size: bytes of a ping's data, never cut into fragments; patience: seconds until the last must be back.
         """
-        rhythm = ("-i", "0.05", "-W", "1", "-w", patience, "-c", count)
-        told = self.run("ping", "-q", "-n", "-M", "do", "-s", size, *rhythm, address, check=False)
+        rhythm = map(str, ("-i", 0.05, "-W", 1, "-w", patience, "-c", count))
+        command = ["ping", "-q", "-n", "-M", "do", "-s", str(size), *rhythm, address]
+        with self.inside():
+            told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
         found = re.search(r"(\d+) received", told)
         assert found, told
-        return int(found[1])
+        return min(int(found[1]), count)  # with a deadline, ping goes on until that many are back
 
-
-class TapGuest(NamespaceGuest):
-    """A guest on a tap of the namespace that the test is in; a context manager.
-
-    tap: made if it is not there, and then gone with the guest; address: of the card, with its prefix length;
-    bridge: the Linux bridge that the hypervisor puts the tap in, where that is its task (hybrid VIFs).
-    """
-
-    def __init__(self, tap: str, mac: str, address: str, *, mtu: int, bridge: str | None = None) -> None:
-        self._host = _open_tap(tap)
-        if bridge is not None:
-            ip("link", "set", tap, "mtu", mtu, "master", bridge, "up")
-        self._card = -1
-        self._stop = os.eventfd(0)
-        self._inside = threading.Event()
-        self._thread = threading.Thread(target=self._live, args=(mac, address, mtu))
-        self._failure: BaseException | None = None
-
-    def _live(self, mac: str, address: str, mtu: int) -> None:
-        try:
-            new_namespace()
-            super().__init__(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net")
-            self._card = _open_tap(CARD)
-            ip("link", "set", CARD, "address", mac, "mtu", mtu, "up")
-            ip("addr", "add", address, "dev", CARD)
-        except BaseException as error:  # noqa: BLE001  # the test's thread raises it
-            self._failure = error
-            return
-        finally:
-            self._inside.set()
-        with selectors.DefaultSelector() as ready:
-            ready.register(self._host, selectors.EVENT_READ, self._card)
-            ready.register(self._card, selectors.EVENT_READ, self._host)
-            ready.register(self._stop, selectors.EVENT_READ)
-            while True:
-                for key, _ in ready.select():
-                    if key.fd == self._stop:
-                        return
-                    if not _carry(key.fd, key.data):
-                        ready.unregister(key.fd)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._inside.wait()
-        if self._failure is not None:
-            self.__exit__(None, None, None)
-            raise self._failure
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        os.eventfd_write(self._stop, 1)
+    def close(self) -> None:
+        self._over.set()
         self._thread.join()
-        for descriptor in (self._host, self._card, self._stop):
-            if descriptor >= 0:
-                os.close(descriptor)
+        self._inner.close()
+        os.close(self._namespace)
+
+    def _relay(self) -> None:
+        """The cable between the host's tap and the guest's eth0."""
+        other = {self._card: self._inner, self._inner: self._card}
+        while not self._over.is_set():
+            for card in select.select(list(other), [], [], 0.05)[0]:
+                for frame in card.receive():
+                    other[card].send(frame)
 
 
-def _open_tap(name: str) -> int:
-    """What a hypervisor holds a guest's card by: a descriptor that reads and writes frames."""
-    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
-    return descriptor
+@pytest.fixture
+def powered() -> Iterator[contextlib.ExitStack]:
+    """What is put on it (cards, guests, traffic) is closed at the end: ``powered.enter_context(closing(..))``."""
+    with contextlib.ExitStack() as stack:
+        yield stack
 
 
-def _carry(source: int, target: int) -> bool:
-    """Whether there is still a device behind `source`; what `target` does not take is lost, as on a wire."""
+@contextlib.contextmanager
+def _outside() -> Iterator[int]:
+    """The namespace the thread is in, to come back to."""
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        frame = os.read(source, 65535)
-    except BlockingIOError:
-        return True
-    except OSError:  # somebody has deleted the tap
-        return False
-    with contextlib.suppress(OSError):
-        os.write(target, frame)
-    return True
+        yield here
+    finally:
+        os.close(here)

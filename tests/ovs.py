@@ -66,13 +66,22 @@ class OpenVSwitch(Daemons):
         """A bridge in user space; ovs-vswitchd has made it."""
         self.vsctl("add-br", name, "--", "set", "Bridge", name, "datapath_type=netdev")
 
+    def ofctl(self, *args: str) -> str:
+        """``ovs-ofctl ARGS``."""
+        return self.run("ovs-ofctl", *args)
+
     def start_ovsdb(self, *options: str) -> None:
         remotes = (f"punix:{self.socket}", "db:Open_vSwitch,Open_vSwitch,manager_options")
         listen = (f"--remote={remote}" for remote in remotes)
         self.start("ovsdb-server", self.directory / "conf.db", *listen, *options)
 
-    def start_vswitchd(self) -> None:
-        self.start(self.vswitchd, self.remote, name="ovs-vswitchd")
+    def start_vswitchd(self, *options: str) -> None:
+        self.start(self.vswitchd, self.remote, *options, name="ovs-vswitchd")
+
+    def restart_vswitchd(self, *options: str) -> None:
+        """It ends, with its devices, and starts with these options."""
+        self._end_vswitchd()
+        self.start_vswitchd(*options)
 
     def kill_ovsdb(self) -> None:
         """SIGKILL, as in a crash."""
@@ -86,8 +95,7 @@ class OpenVSwitch(Daemons):
         """Both daemons are gone, and what they made in the namespace too."""
         if self.pid("ovs-vswitchd") is not None:
             with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
-                self.appctl("ovs-vswitchd", "exit", "--cleanup")
-                self.gone("ovs-vswitchd")
+                self._end_vswitchd()
         for daemon in ("ovs-vswitchd", "ovsdb-server"):
             self.kill(daemon)
 
@@ -146,3 +154,7 @@ class OpenVSwitch(Daemons):
         if shutil.which("openssl") is None:
             pytest.skip("no openssl to make certificates with")
         self.run("openssl", *map(str, args))
+
+    def _end_vswitchd(self) -> None:
+        self.appctl("ovs-vswitchd", "exit", "--cleanup")
+        self.gone("ovs-vswitchd")

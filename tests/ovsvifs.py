@@ -9,6 +9,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from oslo_config import cfg
@@ -20,6 +21,7 @@ from tests.vifs import INSTANCE
 import os_vif
 from os_vif import objects
 from os_vif.host import engine
+from os_vif.host.plan import OvsPort
 from vif_plug_ovs.ovs import OvsPlugin
 
 __all__ = ["INSTANCE"]
@@ -127,8 +129,28 @@ def vhost_user(
     )
 
 
+def host_device(
+    number: int = 1, *, address: str, representor: str | None = None, mtu: int | None = MTU, **fields: Any
+) -> Any:
+    """A VIFHostDevice on the PCI function `address`; representor: what its profile calls that, as Nova does."""
+    common = _common(number, BRIDGE, mtu, {"datapath_type": None, **fields})
+    if representor is not None:
+        names = {"representor_name": representor, "representor_address": address}
+        offload = objects.vif.DatapathOffloadRepresentor(**names)
+        ids = {"interface_id": port_id(number), **fields}
+        common["port_profile"] = vifs.representor_profile(**ids, **names, datapath_offload=offload)
+    return vifs.host_device(**common, dev_address=address)
+
+
 def job(it: OvsPlugin, vif: Any) -> engine.Job:
     return it.job(vif, INSTANCE)
+
+
+def plug_unopened(it: OvsPlugin, vif: Any) -> None:
+    """As a plug, but for the wait until ovs-vswitchd has opened the port: one without DPDK opens no port of DPDK."""
+    plan = it.plan(vif, INSTANCE)
+    unwaited = [replace(r, must_be_ready=False) if isinstance(r, OvsPort) else r for r in plan]
+    assert engine.apply([engine.Job(replace(plan, resources=tuple(unwaited)), it.runner())]) == [None]
 
 
 def check(it: OvsPlugin, vif: Any) -> list[str]:

@@ -84,6 +84,7 @@ def _own_bridge(request: Request) -> Plan:
         tag=None,
         vlan_mode=None,
         trunks=(),
+        own_vlans=True,
     )
     resources = (
         *_device(request, name),
@@ -102,6 +103,7 @@ def _own_bridge(request: Request) -> Plan:
             database=request.database,
             interface_type="patch",
             options=(("peer", here),),
+            own_vlans=True,
         ),
     )
     leftovers = (*_device_leftovers(request, name), *_hybrid_leftovers(request))

@@ -101,7 +101,8 @@ def inverse(done: Sequence[steps.Step]) -> list[steps.Step]:
             back.append(steps.DisableIPv6(scope=step.scope, name=step.name, value=step.before))
         elif isinstance(step, steps.RenameLink):
             names = {"name": step.new_name, "new_name": step.name, "former": step.former}
-            back.append(steps.RenameLink(scope=step.scope, keep=not step.keep, **names))
+            turned = steps.RenameLink if isinstance(step, steps.RenameLinkBack) else steps.RenameLinkBack
+            back.append(turned(scope=step.scope, **names))
         elif isinstance(step, steps.MoveAddresses):
             back.append(steps.MoveAddresses(scope=step.scope, source=step.target, target=step.source))
     return back

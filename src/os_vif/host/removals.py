@@ -86,7 +86,7 @@ def _name_back(rename: Rename, host: Host, scope: int) -> Iterator[steps.Step]:
     for altname in link.altnames if link is not None else ():
         if altname.startswith(FORMER_NAME):
             former = altname.removeprefix(FORMER_NAME)
-            yield steps.RenameLink(scope=scope, name=rename.name, new_name=former, former=altname, keep=False)
+            yield steps.RenameLinkBack(scope=scope, name=rename.name, new_name=former, former=altname)
 
 
 def to_remove_shared(plans: Iterable[Plan], host: Host, used: set[str], scope: int) -> list[steps.Step]:

@@ -308,6 +308,7 @@ class OvsPort(_Checked):
 
     external_ids, options: pairs that the Interface row must have; others that it has stay. tag, vlan_mode, trunks,
     qos_type: how the Port is made; they belong to the network's controller afterwards and are not compared.
+    own_vlans: except that tag, vlan_mode and trunks stay as planned, on a bridge that no controller looks at.
     mtu_request: bytes. must_be_ready: a plug returns only when ovs-vswitchd has given the interface an ofport; False
     where the device is made later by others.
     """
@@ -323,6 +324,7 @@ class OvsPort(_Checked):
     tag: int | None = None
     vlan_mode: str | None = None
     trunks: tuple[int, ...] = ()
+    own_vlans: bool = False
     qos_type: str | None = None
     must_be_ready: bool = True
 

@@ -90,19 +90,25 @@ class AddVeth(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameLink(Step):
-    """Call the link `name` by `new_name`; it is down for a moment.
+    """Call the link `name` by `new_name`, before all that speaks of it by that; it is down for a moment.
 
-    former: the altname that it gets (keep) or loses (not keep), which says what it was called.
+    former: the altname that it gets, which says what it was called.
     """
 
     phase: ClassVar[int] = ADD
     name: str
     new_name: str
     former: str
-    keep: bool = True
 
     def __str__(self) -> str:
         return f"rename {self.name} to {self.new_name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameLinkBack(RenameLink):
+    """Call it again by what its altname `former` says, which goes; after all that speaks of it by `name`."""
+
+    phase: ClassVar[int] = DELETE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +222,7 @@ _STEPS: dict[str, type[Step]] = {
         AddVlan,
         AddVeth,
         RenameLink,
+        RenameLinkBack,
         DisableIPv6,
         SetLink,
         MoveAddresses,

@@ -1,10 +1,11 @@
 """What the tests of the ovs plugin share: the fixture `ovs`, and a switch that has its integration bridge."""
 
 import pytest
+from tests.guests import powered
 from tests.ovs import OpenVSwitch, ovs
 from tests.ovsvifs import BRIDGE
 
-__all__ = ["ovs"]
+__all__ = ["ovs", "powered"]
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
+from tests.faults import failing
 from tests.netns import ip
 from tests.ovs import OpenVSwitch
 from tests.ovsvifs import (
@@ -161,6 +163,32 @@ def test_quirk_13_the_patch_port_is_isolated_as_a_port_is(switch: OpenVSwitch) -
     it.plug(native(), INSTANCE)
     assert vlan(switch, "ibp" + identity(1)) == DEAD
     assert vlan(switch, TAP) == {}
+
+
+def test_quirk_13_a_port_that_was_isolated_where_nobody_looks(switch: OpenVSwitch) -> None:
+    """5.3.0 left it so; the guest has had no network since. The patch port's VLAN is the agent's as ever."""
+    it = plugin(switch, per_port_bridge=True, isolate_vif=True)
+    it.plug(native(), INSTANCE)
+    patch = "ibp" + identity(1)
+    switch.vsctl(
+        *("set", "Port", TAP, "tag=4095", "vlan_mode=trunk", "trunks=4095", "--"),
+        *("set", "Port", patch, "tag=7", "--", "clear", "Port", patch, "vlan_mode", "trunks"),
+    )
+    assert check(it, native()) == [
+        f"{TAP}: tag is 4095, should be not set",
+        f"{TAP}: vlan_mode is trunk, should be not set",
+        f"{TAP}: trunks is 4095, should be not set",
+    ]
+    before = host(switch)
+    ip("link", "set", TAP, "down")
+    with failing(1, errno.EPERM) as seen, pytest.raises(exception.StepFailed):
+        it.plug(native(), INSTANCE)
+    assert seen.fired
+    assert host(switch) == before
+    it.plug(native(), INSTANCE)
+    assert vlan(switch, TAP) == {}
+    assert vlan(switch, patch) == {"tag": 7}
+    assert check(it, native()) == []
 
 
 # --- errors that 5.3.0 swallows (contract, 8.12) --------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,13 @@ from tests.ovsvifs import (
     mac,
     mark,
     native,
+    plug_unopened,
     plugin,
     short,
     vhost_user,
 )
 
 from os_vif import exception
-from os_vif.host import engine
-from os_vif.host.plan import OvsPort
 
 TAP, QBR, QVB, QVO, VHU = (short(prefix, 1) for prefix in ("tap", "qbr", "qvb", "qvo", "vhu"))
 OURS = {"os-vif": identity(1)}
@@ -265,9 +263,7 @@ def test_vhost_user_rows(mode: str, kind: str, options: dict[str, str], switch: 
     before = host(switch)
     vif = vhost_user(mode=mode)
     it = plugin(switch)
-    plan = it.plan(vif, INSTANCE)
-    unwaited = [replace(r, must_be_ready=False) if isinstance(r, OvsPort) else r for r in plan]
-    assert engine.apply([engine.Job(replace(plan, resources=tuple(unwaited)), it.runner())]) == [None]
+    plug_unopened(it, vif)
     row: dict[str, Any] = {"name": VHU, "type": kind, "external_ids": ids(1), "mtu_request": MTU}
     assert database(switch)["Interface"][VHU] == (row | {"options": options} if options else row)
     assert database(switch)["Port"][VHU] == port(VHU)

@@ -1,4 +1,4 @@
-"""wait_ready: on the word of the kernel, of ovs-vswitchd and of the network's agent; tests/integration/ovn has OVN's."""
+"""wait_ready: on the word of the kernel, of ovs-vswitchd and of the agent; tests/integration/ovn has OVN's word."""
 
 from __future__ import annotations
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent import futures
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.commandline import CommandLine
-from tests.guests import TapGuest
+from tests.guests import Card, Guest
+from tests.netns import ip
 from tests.ovn import Ovn
 from tests.ovsvifs import (
     BRIDGE,
@@ -100,7 +101,9 @@ def test_ready_as_soon_as_the_flows_are_installed(vif: Any, network: Ovn) -> Non
 
     os_vif.plug(vif, INSTANCE)
     os_vif.wait_ready(vif, 0)
-    assert external_ids(network, vif) == ids  # a re-plug takes no word of OVN's back, and has it do nothing again
+    assert (
+        external_ids(network, vif) == ids
+    )  # a re-plug takes no word of OVN's back, and has it do nothing again
 
 
 def test_ovn_controller_is_stopped(network: Ovn, os_vif_command: CommandLine, tmp_path: Path) -> None:
@@ -155,11 +158,16 @@ def test_ports_of_one_logical_switch_reach_each_other_and_no_others(network: Ovn
         assert one.ping(address(2)) == 3
 
 
-def guest(vif: Any) -> TapGuest:
+@contextmanager
+def guest(vif: Any) -> Iterator[Guest]:
     """The guest of a VIF; as a hypervisor does it, also the tap of a hybrid one is made."""
     number = int(vif.id[:8], 16)
-    bridge = vif.bridge_name if isinstance(vif, objects.vif.VIFBridge) else None
-    return TapGuest(short("tap", number), mac(number), f"{address(number)}/24", mtu=MTU, bridge=bridge)
+    tap = short("tap", number)
+    with closing(Card(tap, mac(number))) as card:
+        if isinstance(vif, objects.vif.VIFBridge):
+            ip("link", "set", tap, "mtu", MTU, "master", vif.bridge_name, "up")
+        with closing(Guest(card, f"{address(number)}/24", MTU)) as made:
+            yield made
 
 
 @pytest.mark.parametrize("vif", [native(), hybrid()], ids=["native", "hybrid"])

@@ -40,15 +40,23 @@ class Tree:
         """A netdev; function: on which PCI function it hangs; the rest are its attributes of those names."""
         path = self.root / "class/net" / name
         path.mkdir(parents=True)
+        (path / "subsystem").symlink_to("../../net")
         for attribute, value in (("phys_switch_id", switch), ("phys_port_name", port)):
             if value is not None:
                 (path / attribute).write_text(value + "\n")
         if function is not None:
-            (path / "device").symlink_to(f"../../../{function}")
+            (path / "device").symlink_to(f"../../../bus/pci/devices/{function}")
             (self._pci(function) / "net").mkdir(parents=True, exist_ok=True)
             (self._pci(function) / "net" / name).symlink_to(f"../../../../class/net/{name}")
         if master is not None:
             (path / "master").symlink_to(f"../{master}")
+
+    def rename(self, name: str, new_name: str, function: str) -> None:
+        """A netdev of this PCI function is called otherwise: the kernel moves its directory, and the link to it."""
+        (self.root / "class/net" / name).rename(self.root / "class/net" / new_name)
+        net = self._pci(function) / "net"
+        (net / name).unlink()
+        (net / new_name).symlink_to(f"../../../../class/net/{new_name}")
 
     def _pci(self, address: str) -> Path:
         return self.root / "bus/pci/devices" / address

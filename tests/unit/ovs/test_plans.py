@@ -131,11 +131,11 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         Tap tapb679325f-ca mtu=1450 address=fa:16:3e:11:22:33
         OvsBridge br-int
         OvsBridge pbb679325f-ca8 ownership=owned
-        OvsPort tapb679325f-ca bridge=pbb679325f-ca8 {QOS}
+        OvsPort tapb679325f-ca bridge=pbb679325f-ca8 own_vlans=True {QOS}
         OvsPort ibpb679325f-ca89-4ee0-a8be-6db1409b69ea bridge=br-int interface_type=patch {IDS_OF_VIF}
             options=peer:pbpb679325f-ca89-4ee0-a8be-6db1409b69ea {DEAD}
         OvsPort pbpb679325f-ca89-4ee0-a8be-6db1409b69ea bridge=pbb679325f-ca8 interface_type=patch
-            options=peer:ibpb679325f-ca89-4ee0-a8be-6db1409b69ea
+            options=peer:ibpb679325f-ca89-4ee0-a8be-6db1409b69ea own_vlans=True
         {HYBRID_LEFT}
         """,
     ),
@@ -147,11 +147,11 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         Link tapb679325f-ca mtu=1450 optional=True
         OvsBridge br-int datapath_type=netdev
         OvsBridge pbb679325f-ca8 ownership=owned datapath_type=netdev
-        OvsPort tapb679325f-ca bridge=pbb679325f-ca8 must_be_ready=False
+        OvsPort tapb679325f-ca bridge=pbb679325f-ca8 own_vlans=True must_be_ready=False
         OvsPort ibpb679325f-ca89-4ee0-a8be-6db1409b69ea bridge=br-int interface_type=patch {IDS_OF_VIF}
             options=peer:pbpb679325f-ca89-4ee0-a8be-6db1409b69ea
         OvsPort pbpb679325f-ca89-4ee0-a8be-6db1409b69ea bridge=pbb679325f-ca8 interface_type=patch
-            options=peer:ibpb679325f-ca89-4ee0-a8be-6db1409b69ea
+            options=peer:ibpb679325f-ca89-4ee0-a8be-6db1409b69ea own_vlans=True
         - Tap tapb679325f-ca
         {HYBRID_LEFT}
         """,

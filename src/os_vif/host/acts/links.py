@@ -74,7 +74,7 @@ def _rename_links(ledger: Ledger, wanted: Sequence[steps.RenameLink]) -> None:
             ledger.failed(step, OSError(errno.ENODEV, "no such network device"), step.name, stale=True)
             continue
         try:
-            _rename(ledger, link, step.new_name, step.former, keep=step.keep)
+            _rename(ledger, link, step.new_name, step.former, keep=_keeps(step))
         except OSError as error:
             ledger.failed(step, error, step.name)
         else:
@@ -95,9 +95,14 @@ def _rename(ledger: Ledger, link: netlink.Link, name: str, former: str, *, keep:
         ledger.socket.request(requests.add_altname(name, former))
 
 
+def _keeps(step: steps.RenameLink) -> bool:
+    """Whether the link keeps its former name as an altname; else it has lost it again."""
+    return not isinstance(step, steps.RenameLinkBack)
+
+
 def _rename_back(ledger: Ledger, step: steps.RenameLink, link: netlink.Link) -> Undo:
     renamed = dataclasses.replace(link, name=step.new_name)
-    return lambda: _rename(ledger, renamed, step.name, step.former, keep=not step.keep)
+    return lambda: _rename(ledger, renamed, step.name, step.former, keep=not _keeps(step))
 
 
 def _add_vlans(ledger: Ledger, wanted: Sequence[steps.AddVlan]) -> None:
@@ -242,6 +247,7 @@ RUN: dict[type[steps.Step], Act] = {
     steps.AddTap: _add_taps,
     steps.AddVeth: _add_veths,
     steps.RenameLink: _rename_links,
+    steps.RenameLinkBack: _rename_links,
     steps.DisableIPv6: _disable_ipv6,
     steps.SetLink: _set_links,
     steps.DeleteLink: _delete_links,

@@ -25,7 +25,7 @@ class Changes:
     _gone_ports: dict[str, PortState] = field(default_factory=dict)
     _gone_bridges: dict[str, BridgeState] = field(default_factory=dict)
     _gone_qos: dict[str, None] = field(default_factory=dict)
-    _put_back: dict[str, PortState] = field(default_factory=dict)
+    _put_back: dict[str, tuple[PortState, bool]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self._bridges or self._ports or self._gone_ports or self._gone_bridges or self._put_back)
@@ -46,9 +46,9 @@ class Changes:
             self._gone_qos[port.name] = None
         self._gone_bridges.update({b.name: b for b in bridges})
 
-    def put_back(self, before: PortState) -> None:
-        """Have a port that is still there be as it was observed before."""
-        self._put_back[before.name] = before
+    def put_back(self, before: PortState, *, vlans: bool) -> None:
+        """Have a port that is still there be as it was observed before; vlans: in its VLANs too, moved or not."""
+        self._put_back[before.name] = (before, vlans)
 
     def transaction(self, comment: str) -> Transaction:
         """All of it in one go."""
@@ -65,10 +65,10 @@ class Changes:
                     if port.tag is not None:  # in the new bridge its VLAN may be that of another network
                         _set_vlans(transaction, found, port)
                     members.setdefault(port.bridge, []).append(found.row)
-        for before in self._put_back.values():
+        for before, vlans in self._put_back.values():
             now = self.state.ports.get(before.name)
             if now is not None and now.row == before.row:
-                _restore(transaction, before, now, members)
+                _restore(transaction, before, now, members, vlans=vlans)
         for bridge, bridge_owner in self._bridges.values():
             self._make_bridge(transaction, bridge, bridge_owner, members.pop(bridge.name, []))
         for name, rows in members.items():
@@ -106,7 +106,7 @@ class Changes:
     def _mend_port(
         self, transaction: Transaction, port: OvsPort, owner: str | None, found: PortState
     ) -> None:
-        """Set what differs; a live port's VLANs and QoS are its controller's."""
+        """Set what differs; a live port's QoS is its controller's, and mostly its VLANs are."""
         changed: dict[str, str | int] = {}
         if found.interface_type != port.interface_type:
             changed["type"] = port.interface_type
@@ -124,6 +124,8 @@ class Changes:
                 # "insert" leaves a key that is there as it is
                 mutations = [(column, "delete", list(wrong)), (column, "insert", wrong)]
                 transaction.mutate("Interface", [("_uuid", "==", found.interface)], mutations)
+        if port.own_vlans:
+            _set_vlans(transaction, found, port)
         if owner is not None and found.owner is None:
             transaction.mutate(
                 "Port", [("_uuid", "==", found.row)], [("external_ids", "insert", {MARK: owner})]
@@ -199,6 +201,8 @@ def _restore(
     before: PortState,
     now: PortState,
     members: dict[str, list[NewRow | UUID]],
+    *,
+    vlans: bool,
 ) -> None:
     row: dict[str, object] = {
         "type": before.interface_type,
@@ -210,7 +214,8 @@ def _restore(
     transaction.update("Interface", [("_uuid", "==", before.interface)], row)  # type: ignore[arg-type]
     if before.owner is None and now.owner is not None:
         transaction.mutate("Port", [("_uuid", "==", before.row)], [("external_ids", "delete", [MARK])])
-    if before.bridge != now.bridge:
+    if vlans or before.bridge != now.bridge:
         _set_vlans(transaction, now, before)
+    if before.bridge != now.bridge:
         _take_out(transaction, now)
         members.setdefault(before.bridge, []).append(before.row)

@@ -151,7 +151,7 @@ def _put_back(database: OvsDatabase, made: Sequence[MakeOvs], before: OvsState) 
             if resource.name not in before.bridges and resource.name in now.bridges:
                 new_bridges.append(resource.name)
         elif resource.name in before.ports:
-            changes.put_back(before.ports[resource.name])
+            changes.put_back(before.ports[resource.name], vlans=resource.own_vlans)
         elif (port := now.ports.get(resource.name)) is not None and port.owner == step.owner:
             new_ports.append(port)
     changes.remove(new_ports)

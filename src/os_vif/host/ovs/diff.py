@@ -5,7 +5,7 @@ Pure functions; os_vif.host.diff calls them for OvsBridge and OvsPort.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from os_vif.host.differences import Difference, Remedy
 from os_vif.host.ovs import ovn
@@ -51,6 +51,8 @@ def port(wanted: OvsPort, plan: Plan, state: OvsState) -> Iterator[Difference]:
     if found.interface_type != wanted.interface_type:
         text = f"{wanted.name}: type is {found.interface_type!r}, should be {wanted.interface_type!r}"
         yield Difference(wanted, "type", wanted.interface_type, found.interface_type, Remedy.MEND, text)
+    if wanted.own_vlans:
+        yield from _vlans(wanted, found)
     for column in ("external_ids", "options"):
         actual = getattr(found, column)
         for key, value in getattr(wanted, column):
@@ -63,6 +65,23 @@ def port(wanted: OvsPort, plan: Plan, state: OvsState) -> Iterator[Difference]:
         )
         yield Difference(wanted, "mtu_request", wanted.mtu_request, found.mtu_request, Remedy.MEND, text)
     yield from _readiness(wanted, found, state)
+
+
+def _vlans(wanted: OvsPort, found: PortState) -> Iterator[Difference]:
+    columns: dict[str, tuple[int | str | None, int | str | None]] = {
+        "tag": (wanted.tag, found.tag),
+        "vlan_mode": (wanted.vlan_mode, found.vlan_mode),
+        "trunks": (_listed(wanted.trunks), _listed(found.trunks)),
+    }
+    for column, (expected, actual) in columns.items():
+        if expected != actual:
+            is_now, should_be = ("not set" if value is None else value for value in (actual, expected))
+            text = f"{wanted.name}: {column} is {is_now}, should be {should_be}"
+            yield Difference(wanted, column, expected, actual, Remedy.MEND, text)
+
+
+def _listed(numbers: Iterable[int]) -> str | None:
+    return ",".join(map(str, sorted(numbers))) or None
 
 
 def _owner(

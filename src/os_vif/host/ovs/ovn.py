@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping
 
 _BRIDGE, _REMOTE = "ovn-bridge", "ovn-remote"
 # options whose names begin like those of one chassis (ovn-bridge-CHASSIS, ovn-remote-CHASSIS)
-_OTHERS = ("ovn-bridge-mappings", "ovn-bridge-datapath-type", "ovn-bridge-remote", "ovn-remote-probe-interval")
+_OTHERS = (
+    "ovn-bridge-mappings",
+    "ovn-bridge-datapath-type",
+    "ovn-bridge-remote",
+    "ovn-remote-probe-interval",
+)
 
 
 def bridges(external_ids: Mapping[str, str]) -> set[str]:
