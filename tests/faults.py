@@ -1,7 +1,8 @@
 """Disturbing the engine at a chosen point: a kernel operation that fails, or the death of the process.
 
 Operations are counted from 1 in the order in which they happen: netlink requests, the making of a tap, writes
-to /proc/sys, changes of filter rules.
+to /proc/sys, changes of filter rules, and of what goes on with an Open vSwitch database: for `failing` each
+transaction that changes something, for `killed_at` each message, also sent by half, and each answer to one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import pytest
 from os_vif.host import filters, netlink
 from os_vif.host.acts import links
 from os_vif.host.netlink import Message, NetlinkError, RouteSocket
+from os_vif.host.ovsdb import ConnectionLost, TransactionError
+from os_vif.host.ovsdb.remote import Stream
+from os_vif.host.ovsdb.session import Session
 
 
 @dataclass
@@ -31,7 +35,10 @@ class Operations:
 
 @contextlib.contextmanager
 def failing(at: int, error: int, *, carried_out: bool = False) -> Iterator[Operations]:
-    """Operation number `at` (0: none) fails with `error` (an errno); `carried_out`: though the kernel did it."""
+    """Operation number `at` (0: none) fails with `error` (an errno); `carried_out`: though the kernel did it.
+
+    A transaction is refused by ovsdb-server; carried out, its answer is lost with the connection.
+    """
     seen = Operations()
 
     def reached(name: str) -> bool:
@@ -40,7 +47,7 @@ def failing(at: int, error: int, *, carried_out: bool = False) -> Iterator[Opera
         seen.fired = seen.fired or hit
         return hit
 
-    execute, create_tap = RouteSocket.execute, netlink.create_tap
+    execute, create_tap, call = RouteSocket.execute, netlink.create_tap, Session.call
 
     def failing_execute(self: RouteSocket, messages: Sequence[Message]) -> list[NetlinkError | None]:
         results: list[NetlinkError | None] = []
@@ -57,15 +64,31 @@ def failing(at: int, error: int, *, carried_out: bool = False) -> Iterator[Opera
             raise NetlinkError(error, f"create tap {name}", "injected")
         create_tap(name, **options)
 
-    with _patched(failing_execute, failing_tap, reached, lambda: OSError(error, os.strerror(error))):
+    def failing_call(self: Session, method: str, *args: Any, **options: Any) -> Any:
+        changes = method == "transact" and options.get("changes", False)
+        hit = changes and reached("transact")
+        if hit and not carried_out:
+            if (meanwhile := options.get("meanwhile")) is not None:
+                meanwhile()
+            raise TransactionError(self.remote, "I/O error", "injected")
+        result = call(self, method, *args, **options)
+        if hit:
+            raise ConnectionLost(self.remote, "injected", sent=True)
+        return result
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        _patched(failing_execute, failing_tap, reached, lambda: OSError(error, os.strerror(error))),
+    ):
+        patch.setattr(Session, "call", failing_call)
         yield seen
 
 
 def killed_at(at: int, act: Callable[[], object]) -> bool:
     """Run `act` in a child process that dies by SIGKILL just before operation `at`; False if it got to its end.
 
-    What one send() carries is one operation: a process cannot die in the middle of it. An exception of `act` in
-    the child is an AssertionError here.
+    What one send() carries is one operation: a process cannot die in the middle of it. It can between two, so that
+    half of a message to ovsdb-server has been sent. An exception of `act` in the child is an AssertionError here.
     """
     child = os.fork()
     if child == 0:
@@ -105,8 +128,25 @@ def _killing(at: int) -> Iterator[None]:
         reached()
         return send(self, messages)
 
+    stream_send, receive = Stream.send, Stream.receive
+
+    def send_message(self: Stream, data: bytearray) -> int:
+        reached()
+        if count + 1 == at:
+            stream_send(self, data[: len(data) // 2])
+        reached()
+        return stream_send(self, data)
+
+    def receive_answer(self: Stream) -> bytes | None:
+        data = receive(self)
+        if data is not None:
+            reached()
+        return data
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RouteSocket, "_execute_chunk", execute_chunk)
+        patch.setattr(Stream, "send", send_message)
+        patch.setattr(Stream, "receive", receive_answer)
         with _patched(None, tap, reached, OSError):
             yield
 

@@ -26,6 +26,13 @@ PROGRAMS = ("ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-appc
 @pytest.fixture
 def ovs(netns: None) -> Iterator[OpenVSwitch]:
     """Open vSwitch is running, with an empty database."""
+    with open_vswitch() as running:
+        yield running
+
+
+@contextlib.contextmanager
+def open_vswitch() -> Iterator[OpenVSwitch]:
+    """Open vSwitch runs in this thread's network namespace, with an empty database."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing or not SCHEMA.exists():
         pytest.skip(f"no {', '.join(missing) or SCHEMA}: install openvswitch-switch")

@@ -118,7 +118,8 @@ def native(number: int = 1, *, bridge: str = BRIDGE, mtu: int | None = MTU, **fi
 
 def hybrid(number: int = 1, *, bridge: str = BRIDGE, mtu: int | None = MTU, **fields: Any) -> Any:
     """A VIFBridge: the Linux bridge qbr, the veth pair qvb and qvo."""
-    return vifs.hybrid(**_common(number, bridge, mtu, fields), bridge_name=short("qbr", number))
+    names = {"vif_name": short("tap", number), "bridge_name": short("qbr", number)}
+    return vifs.hybrid(**_common(number, bridge, mtu, fields), **names)
 
 
 def vhost_user(
@@ -176,25 +177,38 @@ def ids(number: int, **more: str) -> dict[str, str]:
     }
 
 
-def database(ovs: OpenVSwitch) -> Database:
-    """All rows that say something, by table and name, with the columns that have a value; references by name."""
-    found: Database = {}
-    names: dict[str, str] = {}
+def database(ovs: OpenVSwitch, *first: str, identity: bool = False) -> Database:
+    """All rows that say something, by table and name, with the columns that have a value; references by name.
+
+    first: an ovs-vsctl command to carry out first, and to wait for; identity: with the rows' UUIDs.
+    """
+    words = first or ("--no-wait",)
     for table in _TABLES:
-        rows = _rows(ovs.vsctl("--format=json", "list", table))
-        found[table] = {}
-        for entry in rows:
-            name = str(entry.get("name", entry.get("external_ids", {}).get("id", entry["_uuid"])))
-            names[str(entry["_uuid"])] = name
-            found[table][name] = {k: v for k, v in entry.items() if k not in _MOVES and v not in _NOTHING}
-    for rows_of_table in found.values():
-        for entry in rows_of_table.values():
-            for column, value in entry.items():
-                if isinstance(value, list):
-                    entry[column] = sorted(names.get(str(v), v) for v in value)
-                else:
-                    entry[column] = names.get(str(value), value) if isinstance(value, str) else value
-    return found
+        words += ("--", "list", table)
+    shown = ovs.vsctl("--format=json", *words).splitlines()
+    tables = {t: _rows(text) for t, text in zip(_TABLES, filter(None, shown), strict=True)}
+    names = {str(e["_uuid"]): _name(e) for rows in tables.values() for e in rows}
+    moves = _MOVES - {"_uuid"} if identity else _MOVES
+    return {
+        table: {
+            _name(e): {k: _named(k, v, names) for k, v in e.items() if k not in moves and v not in _NOTHING}
+            for e in rows
+        }
+        for table, rows in tables.items()
+    }
+
+
+def _name(entry: Row) -> str:
+    """A QoS row has none, but says whose it is."""
+    return str(entry.get("name", entry.get("external_ids", {}).get("id", entry["_uuid"])))
+
+
+def _named(column: str, value: Any, names: dict[str, str]) -> Any:
+    if column == "_uuid":
+        return value
+    if isinstance(value, list):
+        return sorted(names.get(str(v), v) for v in value)
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def links() -> dict[str, dict[str, Any]]:
@@ -204,10 +218,15 @@ def links() -> dict[str, dict[str, Any]]:
 
 def host(ovs: OpenVSwitch) -> tuple[Database, list[str]]:
     """All there is, once ovs-vswitchd has acted on it: what an unplug must leave as a plug found it."""
-    if ovs.pid("ovs-vswitchd") is not None:
-        # any change will do: ovs-vsctl waits until it is applied, and with it all before it
-        ovs.vsctl("set", "Open_vSwitch", ".", f"other_config:seen-by-test={uuid.uuid4()}")
-    return database(ovs), sorted(links())
+    return database(ovs, *settled(ovs)), sorted(links())
+
+
+def settled(ovs: OpenVSwitch) -> tuple[str, ...]:
+    """An ovs-vsctl command that returns when ovs-vswitchd has applied all there is; none if it does not run."""
+    if ovs.pid("ovs-vswitchd") is None:
+        return ()
+    # any change will do: ovs-vsctl waits until it is applied, and with it all before it
+    return ("set", "Open_vSwitch", ".", f"other_config:seen-by-test={uuid.uuid4()}")
 
 
 def _common(number: int, bridge: str, mtu: int | None, fields: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ without, and an unplug can, is the plan's obstacle: a VIF is taken away also whe
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from os_vif import objects
@@ -21,6 +22,7 @@ from os_vif.host.plan import (
     Resource,
     Tap,
     Veth,
+    link_name_fault,
 )
 from os_vif.host.sysfs import Sysfs
 from vif_plug_ovs import constants, names
@@ -124,7 +126,8 @@ def hybrid(request: Request) -> Plan:
         request.ovs_port(outer),
     )
     obstacle = _no_tap(request) or request.missing
-    return Plan(request.owner, resources, _own_bridge_leftovers(request), obstacle=obstacle)
+    leftovers = (*_tap_leftovers(request, (bridge, inner, outer)), *_own_bridge_leftovers(request))
+    return Plan(request.owner, resources, leftovers, obstacle=obstacle)
 
 
 def vhost_user(request: Request) -> Plan:
@@ -272,6 +275,14 @@ def _any_port(request: Request, name: str) -> OvsPort:
 def _device_leftovers(request: Request, name: str) -> tuple[Resource, ...]:
     """The tap of a guest that is gone, or one that was made here while create_tap was still set."""
     return () if _makes_tap(request) else (Tap(name=name),)
+
+
+def _tap_leftovers(request: Request, taken: Collection[str]) -> tuple[Resource, ...]:
+    """A port that was rebound: its tap was a port of Open vSwitch itself. `taken` by the VIF's other links."""
+    name = get(request.vif, "vif_name")
+    if link_name_fault(name) or name in (request.bridge, *taken):
+        return ()
+    return (Tap(name=name), _any_port(request, name))
 
 
 def _hybrid_leftovers(request: Request) -> tuple[Resource, ...]:

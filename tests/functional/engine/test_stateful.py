@@ -8,20 +8,19 @@ whose mark they carry. Operations also fail, or the process dies, at a random st
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from tests.faults import failing, killed_at
-from tests.netns import enter, ip, ip_json, new_namespace
+from tests.machine import STEPS, Machine, remove_with_shared
+from tests.netns import ip, ip_json
 from tests.vifs import INSTANCE, bridge_vif, mark
 
 import os_vif
 from os_vif import exception
-from os_vif.host import engine
 from os_vif.objects.vif import VIFBridge
 
 SHARED = "os-vif:shared"
@@ -32,7 +31,6 @@ ADDRESS = "192.0.2.2"
 BRIDGE_OF = {1: "br0", 2: "br0", 3: "br0", 4: "br1", 5: "br1", 6: "br2"}
 NUMBERS = st.sampled_from(sorted(BRIDGE_OF))
 SETS = st.sets(NUMBERS, min_size=1)
-STEPS = st.integers(1, 25)
 
 
 @dataclass(frozen=True)
@@ -58,19 +56,13 @@ def plugged(number: int) -> Device:
     return Device("tun", master=BRIDGE_OF[number], alias=mark(number))
 
 
-class Host(RuleBasedStateMachine):
+class Host(Machine):
     """The model is `links`, and the name of the link that has the NIC's address."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        new_namespace()
         self.links: dict[str, Device] = {}
         self.address_on = NIC
-
-    def teardown(self) -> None:
-        enter(self.home)
-        os.close(self.home)
 
     @initialize()
     def a_host(self) -> None:
@@ -301,10 +293,7 @@ class Host(RuleBasedStateMachine):
 
     @staticmethod
     def remove_shared(number: int) -> None:
-        job = os_vif._planned(vif(number)).job(vif(number), INSTANCE)
-        (error,) = engine.remove([job], shared=True)
-        if error is not None:
-            raise error
+        remove_with_shared(os_vif.job(vif(number), INSTANCE))
 
     @staticmethod
     def failures(act: Callable[..., None], numbers: set[int]) -> set[int]:

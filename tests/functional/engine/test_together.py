@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import time
-import traceback
-from collections.abc import Callable, Sequence
-
 import pytest
 from tests.netns import ip
 from tests.snapshot import differences, snapshot
+from tests.together import at_once
 from tests.vifs import INSTANCE, bridge_vif
 
 import os_vif
@@ -17,31 +13,6 @@ from os_vif.host import engine
 from os_vif.objects.vif import VIFBridge
 
 ROUNDS = 6
-
-
-def at_once(acts: Sequence[Callable[[], object]]) -> None:
-    """Run each in a process of its own, all released at the same moment; AssertionError if one fails."""
-    gate, release = os.pipe()
-    children = []
-    for act in acts:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                os.close(release)
-                os.read(gate, 1)
-                act()
-                status = 0
-            except BaseException:  # noqa: BLE001  # told by the exit status
-                traceback.print_exc()
-            finally:
-                os._exit(status)
-        children.append(child)
-    os.close(gate)
-    time.sleep(0.01)  # so that they all wait at the gate
-    os.close(release)
-    ended = [os.waitpid(child, 0)[1] for child in children]
-    assert ended == [0] * len(acts)
 
 
 def plug(vif: VIFBridge) -> None:

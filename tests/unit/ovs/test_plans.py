@@ -23,6 +23,10 @@ IDS_OF_VIF = IDS.replace("2f5f6a3e-1c1f-4d2e-9a44-77e0a5e8a001", "b679325f-ca89-
 DEAD = "tag=4095 vlan_mode=trunk trunks=4095"
 QOS = "qos_type=linux-noop"
 
+TAP_LEFT = """
+    - Tap tapb679325f-ca
+    - OvsPort tapb679325f-ca bridge=br-int
+"""
 HYBRID_LEFT = """
     - Bridge qbrb679325f-ca
     - Veth qvbb679325f-ca peer=qvob679325f-ca
@@ -179,6 +183,7 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         BridgePort qvbb679325f-ca bridge=qbrb679325f-ca
         OvsBridge br-int
         OvsPort qvob679325f-ca bridge=br-int {IDS} {QOS}
+        {TAP_LEFT}
         {OWN_BRIDGE_LEFT}
         """,
     ),
@@ -192,6 +197,7 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         BridgePort qvbb679325f-ca bridge=qbrb679325f-ca
         OvsBridge br-int
         OvsPort qvob679325f-ca bridge=br-int {IDS} {DEAD} {QOS}
+        {TAP_LEFT}
         {OWN_BRIDGE_LEFT}
         """,
     ),
