@@ -26,6 +26,7 @@ from pathlib import Path
 
 from oslo_utils import eventletutils
 
+from os_vif import exception
 from os_vif.host import lending
 
 _STRIPES = 32
@@ -71,7 +72,8 @@ def held(names: Iterable[str], lender: Lender) -> Iterator[Counts]:
     Yields the counts as they were found; -1 for one whose holder died. The kernel releases the locks of a process
     that dies.
 
-    :raises OSError: the files can neither be opened nor borrowed
+    :raises os_vif.exception.NoPrivileges: the files cannot be borrowed
+    :raises OSError: this process is root, and the files cannot be made
     """
     stripes = _stripes(names)  # in one order: no deadlock
     with contextlib.ExitStack() as stack:
@@ -158,7 +160,10 @@ def _files(lender: Lender | None) -> list[int]:
 def _new_files(lender: Lender | None) -> list[int]:
     if os.geteuid() == 0 or lender is None:
         return [_opened(_name(stripe)) for stripe in range(_STRIPES)]
-    borrowed = lending.borrow_files(lender, _STRIPES)
+    try:
+        borrowed = lending.borrow_files(lender, _STRIPES)
+    except OSError as error:
+        raise exception.NoPrivileges(reason=f"its lock files could not be borrowed: {error}") from error
     _open.update(borrowed)
     return borrowed
 
