@@ -8,6 +8,8 @@
 .DEFAULT_GOAL := help
 
 NETWORK := ip=iproute2 nft=nftables iptables=iptables ping=iputils-ping
+# what the tests need besides what the demonstration does
+TESTED := ovn-northd=ovn-central ovn-controller=ovn-host openssl=openssl cpio=cpio
 BIN := .venv/bin
 
 help:
@@ -22,7 +24,7 @@ demo demo-bridge demo-ovs:
 	@$(BIN)/python -m demo $(patsubst demo-%,%,$(filter demo-%,$@))
 
 test:
-	@tools/setup.sh $(NETWORK)
+	@tools/setup.sh $(NETWORK) $(TESTED)
 	@tools/test.sh
 
 check: setup
