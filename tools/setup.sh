@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make what `make` needs be there: Debian packages (as root) and the virtual environment .venv with this checkout in it.
 # Called by every make target; says what it does, and does nothing when all is there. Arguments: programs to look for
-# besides Python, each as program=package.
+# besides Python, each as program=package (a program that is not on PATH with its whole path).
 set -eu
 cd "$(dirname "$0")/.."
 
