@@ -1,7 +1,7 @@
 """Open vSwitch with DPDK, and a guest behind a vhost-user socket: dpdk-testpmd in QEMU's place.
 
-Huge pages are the machine's: as many as are needed are asked for, and given back at the end. The guest's card is a tap
-in a network namespace of its own, to which testpmd carries what comes through the socket.
+Huge pages are the machine's: as many as are needed are asked for, and given back at the end. The guest's card is a
+tap in a network namespace of its own, to which testpmd carries what comes through the socket.
 """
 
 from __future__ import annotations
