@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import math
 import os
 import re
 import select
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -101,13 +103,18 @@ class Guest:
 
         size: bytes of a ping's data, never cut into fragments; patience: seconds until the last must be back.
         """
-        rhythm = map(str, ("-i", 0.05, "-W", 1, "-w", patience, "-c", count))
-        command = ["ping", "-q", "-n", "-M", "do", "-s", str(size), *rhythm, address]
-        with self.inside():
-            told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
-        found = re.search(r"(\d+) received", told)
-        assert found, told
-        return min(int(found[1]), count)  # with a deadline, ping goes on until that many are back
+        deadline = time.monotonic() + patience
+        received = 0
+        # it gives up at the first error, such as that of an address which was asked for in vain a moment ago
+        while received < count and (left := deadline - time.monotonic()) > 0:
+            rhythm = map(str, ("-i", 0.05, "-W", 1, "-w", math.ceil(left), "-c", count))
+            command = ["ping", "-q", "-n", "-M", "do", "-s", str(size), *rhythm, address]
+            with self.inside():
+                told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
+            found = re.search(r"(\d+) received", told)
+            assert found, told
+            received = min(int(found[1]), count)  # with a deadline, ping goes on until that many are back
+        return received
 
     def close(self) -> None:
         self._over.set()

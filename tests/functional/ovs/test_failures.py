@@ -38,7 +38,11 @@ KINDS = pytest.mark.parametrize(
 def test_a_kernel_operation_fails(
     vif: Any, options: dict[str, Any], carried_out: bool, switch: OpenVSwitch
 ) -> None:
-    """Every one in turn; the rows, which were written at the same time, are gone with the rest."""
+    """Every one in turn; the rows, which were written at the same time, are gone with the rest.
+
+    Only of a transaction the plug may get over it: when its answer was lost, or it was refused for one of many, it
+    looks again and does what is left.
+    """
     it = plugin(switch, **options)
     before = host(switch)
     for step in itertools.count(1):
@@ -50,7 +54,12 @@ def test_a_kernel_operation_fails(
                 told = failure
         if not seen.fired:
             break
-        assert told is not None, f"failure of '{seen.names[step - 1]}'"
+        if told is None:
+            assert seen.names[step - 1] == "transact"
+            assert check(it, vif) == []
+            it.unplug(vif, INSTANCE)
+            if vif.network.bridge == "br-new":  # shared: it stays
+                switch.vsctl("del-br", "br-new")
         assert host(switch) == before, f"after failure of '{seen.names[step - 1]}'"
     assert step > 2
     assert check(it, vif) == []

@@ -154,7 +154,9 @@ def test_ports_of_one_logical_switch_reach_each_other_and_no_others(network: Ovn
         waits_for_ovn(vifs[3])
         add_port(network, 3)
         os_vif.wait_ready(vifs[3], PATIENCE)
-        assert three.ping(address(1)) == 3  # it was its network alone that kept it from them
+        assert (
+            three.ping(address(1), patience=PATIENCE) == 3
+        )  # it was its network alone that kept it from them
         assert one.ping(address(2)) == 3
 
 
