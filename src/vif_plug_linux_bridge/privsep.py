@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from oslo_privsep import capabilities, priv_context
 
-from os_vif.host import executor
 from os_vif.host.privsep import runner
 
 vif_plug = priv_context.PrivContext(
@@ -18,6 +17,8 @@ vif_plug = priv_context.PrivContext(
 @vif_plug.entrypoint
 def execute(request: dict[str, object]) -> dict[str, object]:
     """Run a pass of the engine in this context's daemon."""
+    from os_vif.host import executor  # only the daemon needs it
+
     return executor.execute(request)
 
 

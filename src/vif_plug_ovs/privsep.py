@@ -7,7 +7,7 @@ import socket
 from oslo_config import cfg
 from oslo_privsep import capabilities, priv_context
 
-from os_vif.host import executor, lending
+from os_vif.host import lending
 from os_vif.host.privsep import runner
 from vif_plug_ovs import constants
 from vif_plug_ovs.options import OPTIONS
@@ -23,6 +23,8 @@ vif_plug = priv_context.PrivContext(
 @vif_plug.entrypoint
 def execute(request: dict[str, object]) -> dict[str, object]:
     """Run a pass of the engine in this context's daemon."""
+    from os_vif.host import executor  # only the daemon needs it
+
     return executor.execute(request)
 
 

@@ -15,7 +15,6 @@ from oslo_config import cfg
 from oslo_privsep import capabilities, daemon, priv_context
 
 from os_vif import exception
-from os_vif.host import executor
 
 default = priv_context.PrivContext(
     "os_vif",
@@ -30,6 +29,8 @@ Call = Callable[[Mapping[str, object]], Mapping[str, object]]
 @default.entrypoint
 def execute(request: dict[str, object]) -> dict[str, object]:
     """Run a pass in the daemon of the default context."""
+    from os_vif.host import executor  # only the daemon needs it
+
     return executor.execute(request)
 
 
@@ -43,6 +44,8 @@ def runner(context: priv_context.PrivContext, entrypoint: Call) -> Call:
     def run_steps(request: Mapping[str, object]) -> Mapping[str, object]:
         section = cfg.CONF[context.cfg_section]
         if context.channel is None and not section.helper_command and _is_privileged(os.geteuid()):
+            from os_vif.host import executor
+
             return executor.execute(request)
         try:
             return entrypoint(request)

@@ -15,6 +15,7 @@ Sizes are in bytes, times in hundredths of a second as the kernel's bridge code 
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -29,6 +30,7 @@ UNFINISHED_GROUP = 0x6F737669  # of links that a plug has made and not yet set u
 FORMER_NAME = "os-vif-was-"  # begins the altname with which a renamed link keeps the name it had
 LINK_NAME_MAX = 15  # IFNAMSIZ - 1, uapi/linux/if.h
 
+_MISREAD = re.compile(r"[/:\s]")
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\Z")
 
 
@@ -58,7 +60,7 @@ def link_name_fault(name: object) -> str | None:
         return f"{name!r} is {size} bytes long, the kernel takes at most {LINK_NAME_MAX}"
     if name in (".", "..", "all", "default"):
         return f"{name!r} is reserved"  # "all" and "default" are directories of /proc/sys/net/*/conf
-    if any(c in "/:" or c.isspace() or not c.isprintable() for c in name):
+    if not name.isprintable() or _MISREAD.search(name):
         return f"{name!r} contains '/', ':', white space or a control character"
     if name.startswith("-") or "%" in name:
         return f"{name!r} starts with '-' or contains '%', which tools and the kernel's name patterns misread"
@@ -71,11 +73,19 @@ class _Checked:
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        for f in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
-            check_field(type(self).__name__, f.name, getattr(self, f.name))
+        kind = type(self)
+        for name in _checked(kind):  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
+            check_field(kind.__name__, name, getattr(self, name))
 
 
 _LINK_NAME_FIELDS = frozenset({"name", "peer", "link", "port", "bridge", "source", "target", "found"})
+
+
+@functools.cache
+def _checked(kind: type[object]) -> tuple[str, ...]:
+    """The fields for which check_field knows a rule: plans are made at every plug."""
+    known = _LINK_NAME_FIELDS | {"mtu", "address", "vlan_id"}
+    return tuple(f.name for f in fields(kind) if f.name in known)  # type: ignore[arg-type]  # a dataclass
 
 
 def check_field(resource: str, name: str, value: object) -> None:

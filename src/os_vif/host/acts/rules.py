@@ -1,11 +1,14 @@
-"""Layer 3 and what may be forwarded: addresses that move, filter rules."""
+"""Layer 3 and what may be forwarded: addresses that move, filter rules.
+
+Filter rules cost a pass their import only where there are any.
+"""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
 
-from os_vif.host import addresses, filters, steps
+from os_vif.host import addresses, steps
 from os_vif.host.ledger import Act, Ledger
 
 
@@ -21,6 +24,8 @@ def _move_addresses(ledger: Ledger, wanted: Sequence[steps.MoveAddresses]) -> No
 
 
 def _apply_filters(ledger: Ledger, wanted: Sequence[steps.ApplyFilter]) -> None:
+    from os_vif.host import filters
+
     for step in wanted:
         try:
             undo = filters.apply([step.rules])
@@ -31,6 +36,8 @@ def _apply_filters(ledger: Ledger, wanted: Sequence[steps.ApplyFilter]) -> None:
 
 
 def _read_filters(ledger: Ledger, wanted: Sequence[steps.ReadFilter]) -> None:
+    from os_vif.host import filters
+
     for step in wanted:
         try:
             ledger.answer(step, filters.present(step.rules))
@@ -39,6 +46,8 @@ def _read_filters(ledger: Ledger, wanted: Sequence[steps.ReadFilter]) -> None:
 
 
 def _remove_filters(ledger: Ledger, wanted: Sequence[steps.RemoveFilter]) -> None:
+    from os_vif.host import filters
+
     for step in wanted:
         try:
             filters.remove([step.rules])

@@ -17,7 +17,7 @@ from os_vif.host.plan import OvsBridge, OvsPort
 
 @dataclass(slots=True)
 class Changes:
-    """What one transaction is to do to one database, of which `state` was observed."""
+    """What one transaction is to do to one database, of which `state` was observed; inserted: the new ports' rows."""
 
     state: OvsState
     _bridges: dict[str, tuple[OvsBridge, str | None]] = field(default_factory=dict)
@@ -26,6 +26,7 @@ class Changes:
     _gone_bridges: dict[str, BridgeState] = field(default_factory=dict)
     _gone_qos: dict[str, None] = field(default_factory=dict)
     _put_back: dict[str, tuple[PortState, bool]] = field(default_factory=dict)
+    inserted: dict[str, NewRow] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self._bridges or self._ports or self._gone_ports or self._gone_bridges or self._put_back)
@@ -101,7 +102,8 @@ class Changes:
             _delete_qos(transaction, port.name)
             ids = {"id": qos_id(port.name), "_type": port.qos_type}
             row["qos"] = transaction.insert("QoS", {"type": port.qos_type, "external_ids": ids})
-        return transaction.insert("Port", row)  # type: ignore[arg-type]
+        new = self.inserted[port.name] = transaction.insert("Port", row)  # type: ignore[arg-type]
+        return new
 
     def _mend_port(
         self, transaction: Transaction, port: OvsPort, owner: str | None, found: PortState

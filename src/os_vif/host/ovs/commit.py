@@ -78,8 +78,10 @@ class Commit:
     ) -> dict[int, Exception]:
         scopes = {step.scope for step in wanted}
         try:
-            transaction = _changes(wanted, self._states[database]).transaction(_COMMENT)
-            connect(database).commit(transaction, meanwhile=meanwhile)
+            changes = _changes(wanted, self._states[database])
+            connection = connect(database)
+            outcome = connection.commit(changes.transaction(_COMMENT), meanwhile=meanwhile)
+            connection.rows.update({name: outcome[row] for name, row in changes.inserted.items()})
         except (Raced, ConnectionLost) as error:  # lost: what has been carried out is seen by looking again
             return dict.fromkeys(scopes, Stale(error))
         except TransactionError as error:

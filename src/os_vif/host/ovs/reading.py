@@ -1,6 +1,7 @@
 """Reading Open vSwitch databases: just the bridges and ports that some plans speak of.
 
-One transaction of selects answers for any number of them; a second one finds the bridges of ports that exist.
+One transaction of selects answers for any number of them; a second one finds the bridges of ports that this process
+has not seen before.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 
 from os_vif.host.ovs.state import MARK, BridgeState, OvsState, PortState
-from os_vif.host.ovsdb import Connection, Row, TlsFiles, Transaction, connection
+from os_vif.host.ovsdb import Connection, Outcome, Row, Slot, TlsFiles, Transaction, connection
 from os_vif.host.plan import OvsBridge, OvsDatabase, OvsPort, Resource
 
 _MANY = 40  # more names than this are cheaper to find in the whole table
@@ -55,12 +56,27 @@ def read(database: Connection, bridges: list[str], ports: list[str]) -> OvsState
     bridge_rows = [ask.select("Bridge", w, _BRIDGE) for w in _by_name(bridges)]
     port_rows = [ask.select("Port", w, _PORT) for w in _by_name(ports)]
     interface_rows = [ask.select("Interface", w, interface_columns) for w in _by_name(ports)]
+    many = len(ports) > _MANY
+    everywhere = ask.select("Bridge", (), ["name", "ports"]) if many else None
+    # where a port is can only be asked by its row: by the one it had the last time, to save a question
+    rows = [] if many else [database.rows[name] for name in ports if name in database.rows]
+    holders = _ask_holders(ask, rows)
     answer = database.commit(ask)
     found_bridges = [row for slot in bridge_rows for row in answer[slot] if row["name"] in bridges]
     wanted = frozenset(ports)
     found_ports = [row for slot in port_rows for row in answer[slot] if row["name"] in wanted]
     interfaces: dict[object, Row] = {row["_uuid"]: row for slot in interface_rows for row in answer[slot]}
-    where = _bridges_of(database, found_ports) if found_ports else {}
+    if everywhere is not None:
+        where = {p: str(row["name"]) for row in answer[everywhere] for p in _members(row["ports"])}
+    else:
+        where = _names(holders, answer)
+        if unknown := [_uuid(row["_uuid"]) for row in found_ports if row["_uuid"] not in holders]:
+            ask = Transaction()
+            holders = _ask_holders(ask, unknown)
+            where |= _names(holders, database.commit(ask))
+        for name in ports:
+            database.rows.pop(name, None)
+        database.rows.update({str(row["name"]): _uuid(row["_uuid"]) for row in found_ports})
     return OvsState(
         bridges={str(row["name"]): _bridge(row) for row in found_bridges},
         ports={
@@ -80,19 +96,13 @@ def _by_name(names: list[str]) -> list[list[tuple[str, str, str]]]:
     return [[("name", "==", name)] for name in names]
 
 
-def _bridges_of(database: Connection, ports: list[Row]) -> dict[object, str]:
-    """Names of the bridges the ports are on, by the ports' UUIDs."""
-    ask = Transaction()
-    if len(ports) > _MANY:
-        whole = ask.select("Bridge", (), ["name", "ports"])
-        return {
-            port: str(row["name"]) for row in database.commit(ask)[whole] for port in _members(row["ports"])
-        }
-    slots = {
-        row["_uuid"]: ask.select("Bridge", [("ports", "includes", row["_uuid"])], ["name"]) for row in ports
-    }
-    answer = database.commit(ask)
-    return {port: str(answer[slot][0]["name"]) for port, slot in slots.items() if answer[slot]}
+def _ask_holders(ask: Transaction, ports: Iterable[uuid.UUID]) -> dict[object, Slot[list[Row]]]:
+    """Have it asked on which bridges the ports with these rows are; by row, what to look for in the answer."""
+    return {port: ask.select("Bridge", [("ports", "includes", port)], ["name"]) for port in ports}
+
+
+def _names(holders: Mapping[object, Slot[list[Row]]], answer: Outcome) -> dict[object, str]:
+    return {port: str(answer[slot][0]["name"]) for port, slot in holders.items() if answer[slot]}
 
 
 def _bridge(row: Row) -> BridgeState:

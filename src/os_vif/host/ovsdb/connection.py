@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 
 from os_vif.host.ovsdb.channel import Channel
 from os_vif.host.ovsdb.error import ConnectionFailed, OvsdbError, ProtocolError, Timeout
@@ -42,7 +43,8 @@ class Connection:
 
     For any number of threads at once, also eventlet's; after a fork the child gets a connection of its own.
     ``timeout``: seconds that a call may take, reconnecting included, unless it is given its own. ``lender``: who
-    opens a ``unix:`` socket that this process may not open. An invalid
+    opens a ``unix:`` socket that this process may not open. ``rows``: the row that each port had when it was last
+    seen, which whoever asks may note there; it may be another by now. An invalid
     remote is InvalidRemote at once; every method that talks to the server raises ConnectionFailed, Timeout,
     ProtocolError and TransactionError, and what it says besides.
     """
@@ -52,6 +54,7 @@ class Connection:
     ) -> None:
         self.remote = remote
         self.timeout = timeout
+        self.rows: dict[str, UUID] = {}
         self._session = Session(remote, tls, lender)
         self._schema: tuple[Channel, Schema] | None = None
         self._names = itertools.count(1)
