@@ -66,6 +66,18 @@ def _tap(_switch: OpenVSwitch, number: int) -> None:
     ip("link", "set", short("tap", number), "mtu", MTU, "address", "fe" + mac(number)[2:], "up")
 
 
+def _tap_for_port(switch: OpenVSwitch, number: int) -> None:
+    """ovs-vswitchd opens the tap of the port that is there already.
+
+    It does when the kernel tells it of a tap; that can get lost, and then only a change of its configuration has it
+    look again, as anything does that the network's agent sets.
+    """
+    _tap(switch, number)
+    name = short("tap", number)
+    switch.vsctl("set", "Interface", name, "external_ids:wired=yes")
+    switch.vsctl("--timeout=5", "wait-until", "Interface", name, "ofport>0")
+
+
 def _tap_and_port(switch: OpenVSwitch, number: int) -> None:
     _tap(switch, number)
     name = short("tap", number)
@@ -113,7 +125,7 @@ def _on_trunk(number: int) -> Any:
 KINDS: dict[str, Kind] = {
     "port and tap": Kind(native),
     "port and tap, multiqueue": Kind(lambda n: native(n, multiqueue=True)),
-    "port": Kind(lambda n: native(n, create_tap=False), connect=_tap),
+    "port": Kind(lambda n: native(n, create_tap=False), connect=_tap_for_port),
     "hypervisor's port": Kind(
         lambda n: native(n, create_tap=False, create_port=False),
         connect=_tap_and_port,

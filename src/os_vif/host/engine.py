@@ -20,6 +20,7 @@ from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import route_socket
 from os_vif.host.observe import Host, observe
 from os_vif.host.ovs import DatabaseLostError
+from os_vif.host.ovs.state import OvsState
 from os_vif.host.passes import Outcome, Run, Runner, StaleError, call, lender, lock_name, unwrapped
 from os_vif.host.plan import (
     OWNED,
@@ -270,8 +271,7 @@ def _verify(
         return []
     plans = [jobs[i].plan for i in done]
     try:
-        _settle(plans)
-        host = observe(plans, route_socket())
+        host = observe(plans, route_socket(), known=_settle(plans))
     except Exception as error:  # noqa: BLE001  # of these VIFs nothing is known; of those of other runners it may be
         for i in done:
             outcomes[i] = error
@@ -292,20 +292,23 @@ def _verify(
     return again
 
 
-def _settle(plans: Sequence[Plan]) -> None:
-    """Wait for the ports that ovs-vswitchd has to open; whether it could is seen afterwards."""
+def _settle(plans: Sequence[Plan]) -> dict[OvsDatabase, OvsState]:
+    """Wait for the ports that ovs-vswitchd has to open; whether it could is seen afterwards, or has been already."""
+    switch = [r for plan in plans for r in plan if isinstance(r, (OvsBridge, OvsPort))]
     ports: dict[OvsDatabase, list[str]] = {}
-    for plan in plans:
-        for resource in plan:
-            if isinstance(resource, OvsPort) and resource.must_be_ready:
-                ports.setdefault(resource.database, []).append(resource.name)
-    if ports:
-        from os_vif.host.ovs.settle import (
-            settle,  # with TLS and JSON: only hosts with Open vSwitch pay for it
-        )
+    for resource in switch:
+        if isinstance(resource, OvsPort) and resource.must_be_ready:
+            ports.setdefault(resource.database, []).append(resource.name)
+    if not ports:
+        return {}
+    from os_vif.host.ovs.settle import settle  # with TLS and JSON: only hosts with Open vSwitch pay for it
 
-        for database, names in ports.items():
-            settle(database, names)
+    seen: dict[OvsDatabase, OvsState] = {}
+    for database, names in ports.items():
+        state = settle(database, names, [r for r in switch if r.database == database])
+        if state is not None:
+            seen[database] = state
+    return seen
 
 
 def _drop_new(job: Job, before: Host) -> None:

@@ -46,9 +46,15 @@ class Host:
         return self.names.get(link.master, f"interface {link.master}") if link.master else ""
 
 
-def observe(plans: Iterable[Plan], socket: RouteSocket, *, leftovers: bool = False) -> Host:
+def observe(
+    plans: Iterable[Plan],
+    socket: RouteSocket,
+    *,
+    leftovers: bool = False,
+    known: Mapping[OvsDatabase, OvsState] | None = None,
+) -> Host:
     """Read the links and the Open vSwitch rows that the plans name, and the layer-3 configuration of NICs that are to
-    give theirs away; with `leftovers` also what the plans want to see gone.
+    give theirs away; with `leftovers` also what the plans want to see gone. known: rows that have been read already.
     """
     resources = [r for plan in plans for r in ((*plan, *plan.leftovers) if leftovers else plan)]
     links = socket.links(link_names(resources))
@@ -73,5 +79,5 @@ def observe(plans: Iterable[Plan], socket: RouteSocket, *, leftovers: bool = Fal
     if any(isinstance(r, (OvsBridge, OvsPort)) for r in resources):
         from os_vif.host.ovs import reading  # with TLS and JSON: only hosts with Open vSwitch pay for it
 
-        ovs = reading.observe(resources)
+        ovs = reading.observe(resources, known)
     return Host(links=links, names=names, configured=configured, ovs=ovs)

@@ -74,7 +74,7 @@ def test_a_kernel_operation_fails_when_a_broken_vif_is_mended(switch: OpenVSwitc
     tap = short("tap", 1)
     switch.vsctl(
         *("set", "Port", tap, "tag=5", "vlan_mode=access", "--", "clear", "Port", tap, "trunks", "--"),
-        *("set", "Interface", tap, "external_ids:iface-id=other", "external_ids:theirs=1"),
+        *("set", "Interface", tap, "external_ids:iface-id=other", "external_ids:theirs=1", "mtu_request=1400"),
     )
     ip("link", "set", tap, "down", "mtu", 1400)
     before = host(switch)
@@ -84,7 +84,10 @@ def test_a_kernel_operation_fails_when_a_broken_vif_is_mended(switch: OpenVSwitc
                 it.plug(native(), INSTANCE)
             except exception.StepFailed:
                 assert host(switch) == before, f"after failure of '{seen.names[step - 1]}'"
-                assert (links()[tap]["mtu"], "UP" in links()[tap]["flags"]) == (1400, False)
+                assert "UP" not in links()[tap]["flags"]
+                deadline = time.monotonic() + 5
+                while links()[tap]["mtu"] != 1400:  # soon: ovs-vswitchd gives it what the row asks for
+                    assert time.monotonic() < deadline
         if not seen.fired:
             break
     assert switch.vsctl("iface-to-br", tap).strip() == BRIDGE

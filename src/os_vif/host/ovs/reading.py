@@ -34,8 +34,14 @@ def tls_files(database: OvsDatabase) -> TlsFiles | None:
     return None
 
 
-def observe(resources: Iterable[Resource]) -> dict[OvsDatabase, OvsState]:
-    """Read what the resources name, database by database; those without Open vSwitch are passed over."""
+def observe(
+    resources: Iterable[Resource], known: Mapping[OvsDatabase, OvsState] | None = None
+) -> dict[OvsDatabase, OvsState]:
+    """Read what the resources name, database by database; those without Open vSwitch are passed over.
+
+    known: databases that have been read already.
+    """
+    known = known or {}
     bridges: dict[OvsDatabase, dict[str, None]] = {}
     ports: dict[OvsDatabase, dict[str, None]] = {}
     for resource in resources:
@@ -44,14 +50,24 @@ def observe(resources: Iterable[Resource]) -> dict[OvsDatabase, OvsState]:
         elif isinstance(resource, OvsPort):
             bridges.setdefault(resource.database, {})[resource.bridge] = None
             ports.setdefault(resource.database, {})[resource.name] = None
-    return {db: read(connect(db), list(bridges[db]), list(ports.get(db, ()))) for db in bridges}
+    return {
+        db: known.get(db) or read(connect(db), list(bridges[db]), list(ports.get(db, ()))) for db in bridges
+    }
 
 
-def read(database: Connection, bridges: list[str], ports: list[str]) -> OvsState:
-    """Read the bridges and ports of these names."""
+def read(
+    database: Connection, bridges: list[str], ports: list[str], *, opened: tuple[str, int] | None = None
+) -> OvsState:
+    """Read the bridges and ports of these names.
+
+    opened: a port, and the milliseconds that ovsdb-server may wait until ovs-vswitchd has opened it, before it
+    answers; raises Raced if it has not.
+    """
     has_mtu_request = database.has_column("Interface", "mtu_request")
     interface_columns = _INTERFACE if has_mtu_request else _INTERFACE[:-1]
     ask = Transaction()
+    if opened is not None:
+        _wait_until_open(ask, *opened)
     switch = ask.select("Open_vSwitch", (), ["external_ids"])
     bridge_rows = [ask.select("Bridge", w, _BRIDGE) for w in _by_name(bridges)]
     port_rows = [ask.select("Port", w, _PORT) for w in _by_name(ports)]
@@ -87,6 +103,14 @@ def read(database: Connection, bridges: list[str], ports: list[str]) -> OvsState
         has_mtu_request=has_mtu_request,
         controller=_strings(answer[switch][0]["external_ids"]) if answer[switch] else {},
     )
+
+
+def _wait_until_open(ask: Transaction, port: str, patience: int) -> None:
+    """It has an ofport that is neither unset nor -1."""
+    where = [("name", "==", port)]
+    for ofport in ((), -1):
+        ask.wait("Interface", where, ["ofport"], [{"ofport": ofport}], "!=", patience)
+    ask.wait("Interface", where, ["ofport"], [], "!=", patience)
 
 
 def _by_name(names: list[str]) -> list[list[tuple[str, str, str]]]:

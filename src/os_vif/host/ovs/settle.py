@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from os_vif.host.ovs.reading import connect
+from os_vif.host.ovs.reading import connect, read
+from os_vif.host.ovs.state import OvsState
 from os_vif.host.ovsdb import Connection, Raced, Timeout, Transaction, Value
-from os_vif.host.plan import OvsDatabase
+from os_vif.host.plan import OvsBridge, OvsDatabase, OvsPort
 
 _MANY = 40  # more conditions than this cost ovsdb-server more than telling us of every interface
 # One port is open in milliseconds: a question that the server answers then is cheaper than a monitor
@@ -17,14 +18,20 @@ _SOON = 200  # milliseconds
 _GRACE = 0.3
 
 
-def settle(database: OvsDatabase, ports: Collection[str]) -> None:
+def settle(
+    database: OvsDatabase, ports: Collection[str], resources: Sequence[OvsBridge | OvsPort]
+) -> OvsState | None:
     """Return when all these ports have an ofport, or one that cannot get it has said why, or at the timeout.
 
-    The caller looks at the ports to see which it was.
+    The caller looks at the `resources`, in this database, to see which it was; for one port that opened at once the
+    look was the same question, and is what is returned.
     """
     connection = connect(database)
-    if len(ports) == 1 and _is_open_soon(connection, *ports):
-        return
+    if len(ports) == 1:
+        bridges = dict.fromkeys(r.bridge if isinstance(r, OvsPort) else r.name for r in resources)
+        names = [r.name for r in resources if isinstance(r, OvsPort)]
+        with contextlib.suppress(Raced):
+            return read(connection, list(bridges), names, opened=(next(iter(ports)), _SOON))
     where = [("name", "==", name) for name in ports] if len(ports) <= _MANY else None
     deadline = time.monotonic() + database.timeout
     failing_since: float | None = None
@@ -36,7 +43,7 @@ def settle(database: OvsDatabase, ports: Collection[str]) -> None:
             failing = all(row is not None and row["error"] is not None for row in open_)
             now = time.monotonic()
             if not open_ or now >= deadline or (failing and asked):
-                return
+                return None
             failing_since = (failing_since or now) if failing else None
             if failing_since is None:
                 monitor.wait(deadline - now)
@@ -56,20 +63,6 @@ def _have_it_look_again(connection: Connection, deadline: float) -> None:
         connection.commit(Transaction(), wait_vswitchd=True, timeout=deadline - time.monotonic())
     # ovsdb-server tells of changes before it answers what it is asked after them
     connection.select("Open_vSwitch", columns=["cur_cfg"])
-
-
-def _is_open_soon(connection: Connection, port: str) -> bool:
-    """Have ovsdb-server answer when the port is there and its ofport is neither unset nor -1."""
-    ask = Transaction()
-    where = [("name", "==", port)]
-    for ofport in ((), -1):
-        ask.wait("Interface", where, ["ofport"], [{"ofport": ofport}], "!=", _SOON)
-    ask.wait("Interface", where, ["ofport"], [], "!=", _SOON)
-    try:
-        connection.commit(ask)
-    except Raced:
-        return False
-    return True
 
 
 def _is_ready(row: Mapping[str, Value] | None) -> bool:
