@@ -62,6 +62,18 @@ def mtu(vif: objects.vif.VIFBase) -> int | None:
     return size or None
 
 
+def first_missing(
+    vif: objects.vif.VIFBase, *names: str, source: objects.base.VersionedObject | None = None
+) -> exception.InvalidVIF | None:
+    """The refusal for the first of these fields that is not set, for a plan's obstacle; None if all are."""
+    for name in names:
+        try:
+            needed(vif, name, source)
+        except exception.InvalidVIF as error:
+            return error
+    return None
+
+
 def invalid(vif: objects.vif.VIFBase, field: str, reason: str) -> exception.InvalidVIF:
     """The refusal of a VIF because of one of its fields."""
     return exception.InvalidVIF(vif_id=get(vif, "id"), field=field, reason=reason)

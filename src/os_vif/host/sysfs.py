@@ -30,6 +30,10 @@ class Sysfs:
 
     root: str = "/sys"
 
+    def has(self, address: str) -> bool:
+        """Whether this host has a PCI function with this address."""
+        return self._pci(address).exists()
+
     def vf_number(self, vf: str) -> int | None:
         """Which virtual function of its physical one the function with PCI address `vf` is, from 0."""
         for link in sorted(_entries(self._pci(vf) / "physfn")):
