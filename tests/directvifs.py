@@ -12,6 +12,7 @@ from os_vif.objects.vif import (
     VIFHostDevice,
     VIFPortProfile8021Qbg,
     VIFPortProfile8021Qbh,
+    VIFPortProfileHWVEB,
 )
 
 QBG_INSTANCE = "00000000-0000-4000-8000-0000000000aa"
@@ -57,3 +58,7 @@ def qbg(**fields: Any) -> VIFPortProfile8021Qbg:
 
 def qbh(profile_id: str | None = "finance") -> VIFPortProfile8021Qbh:
     return VIFPortProfile8021Qbh(**({} if profile_id is None else {"profile_id": profile_id}))
+
+
+def hw_veb(vlan: int | None = None, trusted: bool = False) -> VIFPortProfileHWVEB:
+    return VIFPortProfileHWVEB(vlan=vlan, trusted=trusted)

@@ -53,6 +53,14 @@ class Sysfs:
         """
         return sorted(path.name for path in _entries(self._pci(address) / "net"))
 
+    def virtual_function(self, vf: str) -> tuple[str, int] | None:
+        """The netdev of the physical function that `vf` is a virtual function of, and which of its it is."""
+        pf, number = self.physical_function(vf), self.vf_number(vf)
+        if pf is None or number is None:
+            return None
+        name = self.uplink(pf) or next(iter(self.netdevs(pf)), None)
+        return None if name is None else (name, number)
+
     def uplink(self, pf: str) -> str | None:
         """The netdev of a physical function whose NIC switches (mode switchdev): the uplink's representor."""
         switching = [name for name in self.netdevs(pf) if self.switch_id(name)]
