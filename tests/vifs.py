@@ -56,3 +56,23 @@ def bridge_vif(
         has_traffic_filtering=filtered,
         port_profile=objects.vif.VIFPortProfileLinuxBridge(create_tap=tap, multiqueue=multiqueue),
     )
+
+
+def tap_vif(
+    number: int = 1,
+    *,
+    name: str | None = None,
+    mtu: int | None = None,
+    profile: objects.vif.VIFPortProfileBase | None = None,
+) -> objects.vif.VIFGeneric:
+    """VIF `number`, a tap on its own."""
+    vif = objects.vif.VIFGeneric(
+        id=vif_id(number),
+        address=f"02:00:00:00:00:{number:02x}",
+        network=objects.network.Network(id="00000000-0000-4000-8000-0000000000ee", mtu=mtu),
+        plugin="tap",
+        vif_name=name or f"tap{number}",
+    )
+    if profile is not None:
+        vif.port_profile = profile
+    return vif

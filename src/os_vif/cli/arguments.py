@@ -97,7 +97,7 @@ class VifArguments:
     ] = None
     plugin: Annotated[
         str | None,
-        typer.Option(metavar="NAME", autocompletion=_plugins, help="Plugin: linux_bridge or ovs."),
+        typer.Option(metavar="NAME", autocompletion=_plugins, help="Plugin: linux_bridge, ovs or tap."),
     ] = None
     bridge: Annotated[
         str | None, typer.Option(metavar="NAME", autocompletion=_bridges, help="Bridge the VIF is to be on.")

@@ -21,6 +21,7 @@ from os_vif.objects.vif import (
     VIFOpenVSwitch,
     VIFPortProfileLinuxBridge,
     VIFPortProfileOpenVSwitch,
+    VIFPortProfileTap,
     VIFVHostUser,
 )
 
@@ -30,6 +31,7 @@ _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "os-vif:")
 _OF_PLUGIN = {
     "linux_bridge": ("create_bridge", "nic", "vlan", "filtered"),
     "ovs": ("hybrid", "vhost_user", "mode", "datapath", "interface_id"),
+    "tap": (),
 }
 _SPELLED = {"vif_id": "--id", "filtered": "--filter"}
 _NIC_NAME_LEN = 14  # of the names that the plugin ovs, Nova and Neutron make of ids
@@ -49,14 +51,16 @@ def vif(arguments: VifArguments) -> VIFBase:
     """
     plugin = arguments.plugin
     if plugin is None:
-        raise InputError("the VIF in flags names no plugin", "say --plugin linux_bridge or --plugin ovs")
+        raise InputError(
+            "the VIF in flags names no plugin", "say --plugin linux_bridge, --plugin ovs or --plugin tap"
+        )
     if plugin not in _OF_PLUGIN:
         _refuse_plugin(plugin)
     for other, names in _OF_PLUGIN.items():
         for name in names:
             if other != plugin and _is_given(arguments, name):
                 raise InputError(f"{_spelled(name)} is for plugin {other}, not for {plugin}")
-    built = _linux_bridge(arguments) if plugin == "linux_bridge" else _ovs(arguments)
+    built = {"linux_bridge": _linux_bridge, "ovs": _ovs, "tap": _tap}[plugin](arguments)
     try:
         # always set: a field that is not set is another thing to a plugin than one without a value
         built.address = None if arguments.mac is None else arguments.mac.lower()
@@ -96,7 +100,7 @@ def _refuse_plugin(name: str) -> NoReturn:
         os_vif.plan(VIFGeneric(id=str(_NAMESPACE), plugin=name))
     raise InputError(
         f"VIFs of plugin {name} cannot be given in flags",
-        "give the VIF as JSON; flags are for linux_bridge and ovs",
+        "give the VIF as JSON; flags are for linux_bridge, ovs and tap",
     )
 
 
@@ -160,6 +164,22 @@ def _ovs(arguments: VifArguments) -> VIFBase:
     if arguments.hybrid:
         return VIFBridge(vif_name=device, bridge_name=f"qbr{vif_id}"[:_NIC_NAME_LEN], **common)
     return VIFOpenVSwitch(vif_name=device, bridge_name=bridge, **common)
+
+
+def _tap(arguments: VifArguments) -> VIFBase:
+    tap = _needed("--tap", arguments.tap)
+    _refuse_together(
+        arguments.bridge is not None,
+        "--bridge is not for plugin tap, whose taps are in no bridge",
+        "leave it out",
+    )
+    return VIFGeneric(
+        id=_vif_id(arguments, tap),
+        plugin=arguments.plugin,
+        vif_name=tap,
+        network=Network(id=_network_id(tap), label=tap, mtu=arguments.mtu),
+        port_profile=VIFPortProfileTap(multiqueue=arguments.multiqueue),
+    )
 
 
 def _refuse_together(wrong: bool, text: str, hint: str) -> None:

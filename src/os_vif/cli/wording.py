@@ -16,6 +16,7 @@ from os_vif.host.plan import (
     Ownership,
     Rename,
     Resource,
+    SriovVf,
     Tap,
     Veth,
     Vlan,
@@ -47,6 +48,10 @@ def resource(wanted: Resource) -> str:
         case Link():
             words = [wanted.kind or "network device"]
             words += ["if it is there"] if wanted.optional else []
+        case SriovVf():
+            words = [f"virtual function {wanted.number} of {wanted.name}"]
+            words += [f"VLAN {wanted.vlan}"] if wanted.vlan else []
+            words += ["trusted"] if wanted.trusted else []
         case Rename():
             return f"new name of {wanted.found}"
         case OvsBridge():

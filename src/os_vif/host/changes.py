@@ -27,6 +27,7 @@ from os_vif.host.plan import (
     Plan,
     Rename,
     Resource,
+    SriovVf,
     Tap,
     Veth,
     Vlan,
@@ -97,6 +98,10 @@ def inverse(done: Sequence[steps.Step]) -> list[steps.Step]:
         elif isinstance(step, steps.SetLink) and step.before:
             values = {k: v for k, v in step.before if k != "alias"}
             back.append(steps.SetLink(scope=step.scope, name=step.name, **values))  # type: ignore[arg-type]
+        elif isinstance(step, steps.SetVf) and step.before:
+            back.append(
+                steps.SetVf(scope=step.scope, name=step.name, number=step.number, **dict(step.before))  # type: ignore[arg-type]
+            )
         elif isinstance(step, steps.DisableIPv6) and step.before is not None:
             back.append(steps.DisableIPv6(scope=step.scope, name=step.name, value=step.before))
         elif isinstance(step, steps.RenameLink):
@@ -230,6 +235,15 @@ def _link(link: Link, found: Differences, plan: Plan, host: Host, scope: int) ->
     yield from _settings(link.name, found, plan, scope)
 
 
+def _sriov_vf(
+    wanted: SriovVf, found: Differences, plan: Plan, host: Host, scope: int
+) -> Iterator[steps.Step]:
+    if found:
+        values = {d.attribute: d.expected for d in found}
+        before = tuple((d.attribute, d.actual) for d in found if d.actual is not None)
+        yield steps.SetVf(scope=scope, name=wanted.name, number=wanted.number, before=before, **values)  # type: ignore[arg-type]
+
+
 def _bridge_port(
     member: BridgePort, found: Differences, plan: Plan, host: Host, scope: int
 ) -> Iterator[steps.Step]:
@@ -264,4 +278,5 @@ _MAKE: dict[type, Callable[..., Iterator[steps.Step]]] = {
     Rename: _rename,
     OvsBridge: _ovs,
     OvsPort: _ovs,
+    SriovVf: _sriov_vf,
 }

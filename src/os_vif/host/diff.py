@@ -30,6 +30,7 @@ from os_vif.host.plan import (
     Plan,
     Rename,
     Resource,
+    SriovVf,
     Tap,
     Veth,
     Vlan,
@@ -235,8 +236,22 @@ def _link(wanted: Link, plan: Plan, host: Host) -> Iterator[Difference]:
         if wrong:
             return
     remedy = Remedy.WAIT if wanted.ownership is EXTERNAL else Remedy.MEND
-    yield from _value(wanted, wanted.name, "mtu", wanted.mtu, link.mtu, remedy)
-    yield from _value(wanted, wanted.name, "up", wanted.up, link.up, remedy)
+    for attribute in ("mtu", "address", "up"):
+        expected, actual = getattr(wanted, attribute), getattr(link, attribute)
+        yield from _value(wanted, wanted.name, attribute, expected, actual, remedy)
+
+
+def _sriov_vf(wanted: SriovVf, plan: Plan, host: Host) -> Iterator[Difference]:
+    name = wanted.key[1]
+    vf = host.vfs.get(wanted.name, {}).get(wanted.number)
+    if vf is None:
+        text = f"{name}: {wanted.name} has no such virtual function"
+        yield Difference(wanted, "present", True, False, Remedy.REFUSE, text)
+        return
+    yield from _value(wanted, name, "address", wanted.address, vf.address)
+    yield from _value(wanted, name, "vlan", wanted.vlan, vf.vlan)
+    if wanted.trusted or vf.trusted is not None:  # a driver that knows no trust trusts nobody
+        yield from _value(wanted, name, "trusted", wanted.trusted, vf.trusted)
 
 
 def _bridge_port(member: BridgePort, plan: Plan, host: Host) -> Iterator[Difference]:
@@ -285,4 +300,5 @@ _COMPARE: dict[type, Callable[..., Iterator[Difference]]] = {
     FilterRules: _filter_rules,
     OvsBridge: _ovs_bridge,
     OvsPort: _ovs_port,
+    SriovVf: _sriov_vf,
 }

@@ -25,10 +25,11 @@ class Difference:
 
     attribute: "present", or the word iproute2 has for it; expected and actual: its values, None for "nothing";
     implied: it follows from another difference of the same plan (a tap that is missing is in no bridge either);
-    name: what the object is called, where the resource is about more than one.
+    name: what the object is called, where the resource is about more than one; resource: None where it is the plan's
+    obstacle that is told, and the plan has no resource.
     """
 
-    resource: Resource
+    resource: Resource | None
     attribute: str
     expected: int | str | bool | None
     actual: int | str | bool | None
@@ -40,7 +41,7 @@ class Difference:
     @property
     def object(self) -> str:
         """What the object is called on the host."""
-        return self.name or self.resource.key[1]
+        return self.name if self.name or self.resource is None else self.resource.key[1]
 
     def __str__(self) -> str:
         return self.message

@@ -76,7 +76,7 @@ def check(jobs: Sequence[Job]) -> list[list[Difference]]:
 def _obstacle(plan: Plan) -> list[Difference]:
     if plan.obstacle is None:
         return []
-    about, text = plan.resources[0], str(plan.obstacle)
+    about, text = (plan.resources or (None,))[0], str(plan.obstacle)
     return [Difference(about, "obstacle", None, text, Remedy.REFUSE, text, name=plan.vif_id)]
 
 
@@ -248,7 +248,7 @@ def _add_job(
         refused = difference.remedy is Remedy.REFUSE
         if refused or (difference.remedy is Remedy.ASK and not force):
             return refusal(plan, difference)
-    by_resource: dict[Resource, list[Difference]] = {}
+    by_resource: dict[Resource | None, list[Difference]] = {}
     for difference in found:
         by_resource.setdefault(difference.resource, []).append(difference)
     own: list[steps.Step] = []

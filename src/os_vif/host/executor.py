@@ -13,11 +13,11 @@ from itertools import groupby
 from typing import Any
 
 from os_vif.host import locks, netlink, steps
-from os_vif.host.acts import links, rules
+from os_vif.host.acts import links, rules, vfs
 from os_vif.host.ledger import Act, Ledger
 from os_vif.host.plan import SHARED_MARK
 
-_RUN: dict[type[steps.Step], Act] = {**links.RUN, **rules.RUN}
+_RUN: dict[type[steps.Step], Act] = {**links.RUN, **rules.RUN, **vfs.RUN}
 
 
 def execute(request: Mapping[str, object]) -> dict[str, object]:

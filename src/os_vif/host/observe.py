@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from os_vif.host import addresses
 from os_vif.host.netlink import Link, RouteSocket
+from os_vif.host.netlink.vf import Vf, vfs
 from os_vif.host.ovs.state import OvsState
 from os_vif.host.plan import (
     AddressMove,
@@ -20,6 +21,7 @@ from os_vif.host.plan import (
     OvsDatabase,
     OvsPort,
     Plan,
+    SriovVf,
     Vlan,
     link_names,
 )
@@ -31,6 +33,7 @@ class Host:
 
     links: by name, absent ones missing; names: of links by interface index, as far as the plans' links refer to
     them; configured: for each AddressMove's source whether it still has layer-3 configuration;
+    vfs: of a plan's SR-IOV NICs, by the name of the netdev, the virtual functions by number;
     filters: whether a bridge's rules are there, None as long as nobody with privileges looked; ovs: what the
     plans name in Open vSwitch databases.
     """
@@ -40,6 +43,7 @@ class Host:
     configured: Mapping[str, bool] = field(default_factory=dict)
     filters: Mapping[FilterRules, bool] | None = None
     ovs: Mapping[OvsDatabase, OvsState] = field(default_factory=dict)
+    vfs: Mapping[str, Mapping[int, Vf]] = field(default_factory=dict)
 
     def master_of(self, link: Link) -> str:
         """Name of the bridge the link is a port of, "" if it is in none."""
@@ -80,4 +84,6 @@ def observe(
         from os_vif.host.ovs import reading  # with TLS and JSON: only hosts with Open vSwitch pay for it
 
         ovs = reading.observe(resources, known)
-    return Host(links=links, names=names, configured=configured, ovs=ovs)
+    nics = dict.fromkeys(r.name for r in resources if isinstance(r, SriovVf))
+    functions = {name: vfs(socket, name) for name in nics if name in links}
+    return Host(links=links, names=names, configured=configured, ovs=ovs, vfs=functions)

@@ -26,12 +26,16 @@ from os_vif.host.plan import (
     OvsPort,
     Plan,
     Rename,
+    SriovVf,
     Tap,
     Veth,
     Vlan,
 )
 
 _KINDS: dict[type, str] = {Bridge: "bridge", Tap: "tun", Vlan: "vlan", Veth: "veth"}
+
+
+_NO_ADDRESS = "00:00:00:00:00:00"  # of a virtual function: the NIC lets it use any, or none was given
 
 
 def to_remove(plan: Plan, host: Host, scope: int) -> list[steps.Step]:
@@ -52,8 +56,11 @@ def to_remove(plan: Plan, host: Host, scope: int) -> list[steps.Step]:
             continue
         if isinstance(resource, Rename):
             made += _name_back(resource, host, scope)
+        elif isinstance(resource, SriovVf):
+            made += _given_back(resource, host, scope)
         elif isinstance(resource, Link):
-            if resource.up and resource.name in host.links:
+            link = host.links.get(resource.name)
+            if resource.up and link is not None and resource.address in (None, link.address):
                 made.append(steps.SetLink(scope=scope, name=resource.name, up=False))
         elif type(resource) in _KINDS:
             name, kind = resource.key[1], _KINDS[type(resource)]
@@ -78,6 +85,16 @@ def _ovs(resource: OvsBridge | OvsPort, plan: Plan, host: Host, scope: int) -> I
         bridge = state.bridges.get(resource.name)
         if bridge is not None and bridge.owner in (None, plan.vif_id):
             yield RemoveOvsBridge(scope=scope, database=resource.database, bridge=bridge)
+
+
+def _given_back(vf: SriovVf, host: Host, scope: int) -> Iterator[steps.Step]:
+    """Take from a virtual function what it has of the VIF; one with another address is another VIF's by now."""
+    found = host.vfs[vf.name][vf.number]
+    if found.address == vf.address or (found.address == _NO_ADDRESS and (found.vlan or found.trusted)):
+        trusted = False if found.trusted else None
+        yield steps.SetVf(
+            scope=scope, name=vf.name, number=vf.number, address=_NO_ADDRESS, vlan=0, trusted=trusted
+        )
 
 
 def _name_back(rename: Rename, host: Host, scope: int) -> Iterator[steps.Step]:

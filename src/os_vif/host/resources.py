@@ -102,6 +102,10 @@ def check_field(resource: str, name: str, value: object) -> None:
     elif name == "address" and value is not None:
         if not isinstance(value, str) or not _MAC.match(value):
             fault = f"{value!r} is not a MAC address of six lower-case hexadecimal pairs"
+    elif name == "vlan" and value is not None and (not isinstance(value, int) or not 0 <= value <= 4094):
+        fault = f"{value!r} is not a VLAN id from 1 to 4094, or 0 for none"
+    elif name == "number" and (not isinstance(value, int) or not 0 <= value < 65536):
+        fault = f"{value!r} is not the number of a virtual function"
     elif name == "vlan_id" and (not isinstance(value, int) or not 1 <= value <= 4094):
         fault = f"{value!r} is not a VLAN id from 1 to 4094"
     if fault:
@@ -171,15 +175,16 @@ class Link(_Checked):
     """Attributes a VIF needs of a link that os-vif does not make: a NIC, or a bridge somebody provides.
 
     A missing SHARED one makes a plug fail with an error that names it; an EXTERNAL one is only reported by
-    `check` and waited for by `wait_ready`. `mtu` and `up` are set where they differ, since the VIF's network
-    asks for them; None leaves them alone. An OWNED one (a NIC's representor of the VIF) is set down by an unplug,
-    not deleted, and carries no mark. optional: its absence is no difference.
+    `check` and waited for by `wait_ready`. `mtu`, `address` and `up` are set where they differ, since the VIF
+    asks for them; None leaves them alone. An OWNED one (a NIC's representor of the VIF, its virtual function) is set
+    down by an unplug, not deleted, and carries no mark; one with another address is another's by now. optional: its absence is no difference.
     """
 
     name: str
     ownership: Ownership = SHARED
     kind: str | None = None
     mtu: int | None = None
+    address: str | None = None
     up: bool | None = None
     optional: bool = False
 
@@ -343,6 +348,38 @@ class OvsPort(_Checked):
         return ("ovs-port", self.name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SriovVf(_Checked):
+    """Virtual function `number` of an SR-IOV NIC, as the switch in the NIC is to treat it.
+
+    name: the netdev of its physical function; address: the guest's, the only one that the function may use unless it
+    is trusted; vlan: the id its traffic is tagged with, 0 for none. There is no room for a mark on one: it is the
+    VIF's as long as it has the VIF's address, and then an unplug takes address, VLAN and trust away.
+    """
+
+    name: str
+    number: int
+    address: str
+    vlan: int = 0
+    trusted: bool = False
+    ownership: Ownership = OWNED
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("vf", f"{self.name} vf {self.number}")
+
+
 Resource = (
-    Bridge | Tap | Vlan | Link | Rename | BridgePort | AddressMove | FilterRules | Veth | OvsBridge | OvsPort
+    Bridge
+    | Tap
+    | Vlan
+    | Link
+    | Rename
+    | BridgePort
+    | AddressMove
+    | FilterRules
+    | Veth
+    | OvsBridge
+    | OvsPort
+    | SriovVf
 )

@@ -160,6 +160,27 @@ class SetLink(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetVf(Step):
+    """Set the given attributes of virtual function `number` of the physical one whose netdev is `name`.
+
+    before: the same attributes as they were, as (name, value) pairs, for the rollback.
+    """
+
+    name: str
+    number: int
+    address: str | None = None
+    vlan: int | None = None
+    trusted: bool | None = None
+    before: tuple[tuple[str, int | str | bool], ...] = ()
+
+    def __str__(self) -> str:
+        words = [f"{a} {getattr(self, a)}" for a in ("address", "vlan") if getattr(self, a) is not None]
+        if self.trusted is not None:
+            words.append(f"trust {'on' if self.trusted else 'off'}")
+        return f"set {', '.join(words)} on virtual function {self.number} of {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MoveAddresses(Step):
     """Move the layer-3 configuration of link `source` to link `target`."""
 
@@ -225,6 +246,7 @@ _STEPS: dict[str, type[Step]] = {
         RenameLinkBack,
         DisableIPv6,
         SetLink,
+        SetVf,
         MoveAddresses,
         ApplyFilter,
         ReadFilter,
@@ -286,27 +308,30 @@ def _check(cls: type[Step], kwargs: dict[str, object]) -> None:
         elif field == "mark":
             if not isinstance(value, str) or not value.startswith(_plan.MARK_PREFIX):
                 raise ValueError(f"{cls.__name__}.mark: {value!r} is not a mark of this project")
-        elif field == "before" and cls is SetLink:
-            kwargs[field] = _before(value)
+        elif field == "before" and cls in _SETTABLE:
+            kwargs[field] = _before(cls, value)
         elif field == "rules":
             kwargs[field] = _rules(value)
         elif type(value).__name__ not in _TYPES[cls][field]:
             raise ValueError(f"{cls.__name__}.{field}: {value!r} is not {' or '.join(_TYPES[cls][field])}")
-        elif field in ("mtu", "address", "vlan_id"):
+        elif field in ("mtu", "address", "vlan_id", "vlan", "number"):
             _plan.check_field(cls.__name__, field, value)
 
 
-_SETTABLE = frozenset(
-    {"mtu", "address", "alias", "group", "master", "arp_ignore", "arp_announce", "promisc", "up"}
-)
+_SETTABLE: dict[type[Step], frozenset[str]] = {
+    SetLink: frozenset(
+        {"mtu", "address", "alias", "group", "master", "arp_ignore", "arp_announce", "promisc", "up"}
+    ),
+    SetVf: frozenset({"address", "vlan", "trusted"}),
+}
 
 
-def _before(value: object) -> tuple[tuple[str, int | str | bool], ...]:
+def _before(cls: type[Step], value: object) -> tuple[tuple[str, int | str | bool], ...]:
     if not isinstance(value, (list, tuple)):
-        raise ValueError(f"SetLink.before: {value!r} is not a list of pairs")  # noqa: TRY004  # bad data, not a bug
+        raise ValueError(f"{cls.__name__}.before: {value!r} is not a list of pairs")  # noqa: TRY004  # bad data, not a bug
     for pair in value:
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] not in _SETTABLE:
-            raise ValueError(f"SetLink.before: {pair!r} is not an attribute and its value")
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] not in _SETTABLE[cls]:
+            raise ValueError(f"{cls.__name__}.before: {pair!r} is not an attribute and its value")
     return tuple((str(attribute), setting) for attribute, setting in value)
 
 

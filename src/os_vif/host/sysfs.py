@@ -30,6 +30,10 @@ class Sysfs:
 
     root: str = "/sys"
 
+    def has(self, address: str) -> bool:
+        """Whether this host has a PCI function with this address."""
+        return self._pci(address).exists()
+
     def vf_number(self, vf: str) -> int | None:
         """Which virtual function of its physical one the function with PCI address `vf` is, from 0."""
         for link in sorted(_entries(self._pci(vf) / "physfn")):
@@ -48,6 +52,14 @@ class Sysfs:
         For a physical function whose NIC switches, the representors are among them.
         """
         return sorted(path.name for path in _entries(self._pci(address) / "net"))
+
+    def virtual_function(self, vf: str) -> tuple[str, int] | None:
+        """The netdev of the physical function that `vf` is a virtual function of, and which of its it is."""
+        pf, number = self.physical_function(vf), self.vf_number(vf)
+        if pf is None or number is None:
+            return None
+        name = self.uplink(pf) or next(iter(self.netdevs(pf)), None)
+        return None if name is None else (name, number)
 
     def uplink(self, pf: str) -> str | None:
         """The netdev of a physical function whose NIC switches (mode switchdev): the uplink's representor."""

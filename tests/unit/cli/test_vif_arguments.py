@@ -120,3 +120,15 @@ def test_plan_needs_no_host(os_vif_command: CommandLine) -> None:
     (plan,) = json.loads(os_vif_command(*arguments, "--filter", "-f", "json").out)
     assert [r["resource"] for r in plan["resources"]] == ["Bridge", "Tap", "BridgePort"]
     assert [r["ownership"] for r in plan["resources"]] == ["shared", "owned", "owned"]
+
+
+def test_a_tap_on_its_own() -> None:
+    arguments = VifArguments(plugin="tap", tap="tap1", mac="02:00:00:00:00:0A", mtu=1450, multiqueue=True)
+    ((vif, _),) = given.cards(arguments)
+    assert isinstance(vif, objects.vif.VIFGeneric)
+    assert (vif.plugin, vif.vif_name, vif.address) == ("tap", "tap1", "02:00:00:00:00:0a")
+    assert isinstance(vif.port_profile, objects.vif.VIFPortProfileTap)
+    assert vif.port_profile.multiqueue
+    assert "mac_address" not in vif.port_profile  # --mac is the guest's
+    assert vif.network is not None
+    assert vif.network.mtu == 1450

@@ -88,7 +88,7 @@ class RouteSocket:
         found: dict[str, Link] = {}
         for start in range(0, len(wanted), LINKS_PER_SEND):
             chunk = wanted[start : start + LINKS_PER_SEND]
-            for name, answer in zip(chunk, self._ask(chunk), strict=True):
+            for name, answer in zip(chunk, self.ask(chunk), strict=True):
                 if not isinstance(answer, NetlinkError):
                     found[name] = self._parser.parse(answer)
                 elif answer.errno != errno.ENODEV:
@@ -207,14 +207,14 @@ class RouteSocket:
             sock.settimeout(self._timeout)
         return results
 
-    def _ask(self, names: Sequence[str]) -> list[bytes | NetlinkError]:
-        """One RTM_GETLINK per name in one send(); the answers in the same order."""
+    def ask(self, names: Sequence[str], filter_: int = 0) -> list[bytes | NetlinkError]:
+        """One RTM_GETLINK per name in one send(), its answers as they came; filter_: RTEXT_FILTER_ bits."""
         what = f"look up {', '.join(names)}"
         with self._conversation(what):
             for _attempt in range(DUMP_ATTEMPTS):
                 base = self._next_sequence(len(names))
                 requests = [
-                    wire.request(wire.RTM_GETLINK, wire.NLM_F_REQUEST, base + number, _lookup(name))
+                    wire.request(wire.RTM_GETLINK, wire.NLM_F_REQUEST, base + number, _lookup(name, filter_))
                     for number, name in enumerate(names)
                 ]
                 answers: dict[int, bytes | NetlinkError] = {}
@@ -380,9 +380,10 @@ class _AnswerLost(Exception):  # noqa: N818 - a turn in the conversation, not an
     """The receive buffer overflowed, or was too small for one datagram."""
 
 
-def _lookup(name: str) -> bytes:
+def _lookup(name: str, filter_: int) -> bytes:
     kind = IFLA_IFNAME if len(wire.encode(name)) < IFNAMSIZ else IFLA_ALT_IFNAME
-    return _ANY_LINK + wire.text(kind, name) + _SKIP_STATS
+    mask = wire.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS | filter_)
+    return _ANY_LINK + wire.text(kind, name) + mask
 
 
 def _chunks(messages: Sequence[Message]) -> Iterator[tuple[int, int]]:
