@@ -174,5 +174,5 @@ def _shown(value: object) -> str:
     try:
         text = repr(value)
     except ValueError:  # an integer of more digits than Python writes
-        return f"a {type(value).__name__}"
+        return f"an {type(value).__name__} of many digits"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import uuid
-import warnings
 from collections.abc import Callable, Mapping
 
 from oslo_versionedobjects import exception as ovo_exception
@@ -143,15 +142,13 @@ def _representor(plugin: str) -> Builder:
     """A virtual function of a NIC, whose representor is the port."""
 
     def build(binding: Binding) -> vifs.VIFBase:
-        with warnings.catch_warnings():
-            # Deprecated, and yet what hosts of every os-vif read.
-            warnings.simplefilter("ignore", PendingDeprecationWarning)
-            profile = vifs.VIFPortProfileOVSRepresentor(
-                interface_id=binding.interface_id,
-                representor_name=binding.device_name,
-                representor_address=binding.pci_slot(),
-                datapath_offload=_offload(binding),
-            )
+        # Deprecated, of which it warns whoever asks for such warnings, and yet what hosts of every os-vif read.
+        profile = vifs.VIFPortProfileOVSRepresentor(
+            interface_id=binding.interface_id,
+            representor_name=binding.device_name,
+            representor_address=binding.pci_slot(),
+            datapath_offload=_offload(binding),
+        )
         return vifs.VIFHostDevice(
             **binding.common(plugin, binding.network(binding.integration_bridge())),
             dev_type=fields.VIFHostDeviceDevType.ETHERNET,
