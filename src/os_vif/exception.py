@@ -14,6 +14,8 @@ stay readable as `.kwargs`. The text says what failed, on what, and what to do.
      +-- UnplugException                    os_vif.unplug failed
      +-- InvalidObject                      a primitive or JSON text that is no object of ours
      +-- InvalidVIF                         an object, but not one the plugin can plan
+     +-- InvalidPort                        a network service's port that no VIF can be made of (os_vif.openstack)
+     |    +-- PortNotBound                   ... because no mechanism of the network took it
      +-- PlanConflict                       two VIFs want one host object to be two things
      +-- NameCollision                      the object on the host is another VIF's
      +-- EngineError                        the host is not, or could not be made, as planned
@@ -148,6 +150,26 @@ class InvalidVIF(ExceptionBase):
     """A VIF that a plugin cannot plan; `field` is what to mend, e.g. `port_profile.interface_id`."""
 
     msg_fmt = "VIF %(vif_id)s cannot be plugged: %(field)s: %(reason)s. Correct the VIF where it is built."
+
+
+class InvalidPort(ExceptionBase):
+    """A port that no VIF can be made of.
+
+    :param port: the port's id
+    :param field: what to mend, in the words of who sent it: `binding:vif_details.vhostuser_socket`
+    :param reason: what is wrong with it
+    """
+
+    msg_fmt = (
+        "Port %(port)s cannot be made a VIF: %(field)s %(reason)s. "
+        "Correct it in the network service: in the mechanism driver that bound the port, or its agent's options."
+    )
+
+
+class PortNotBound(InvalidPort):
+    """`vif_type` is what stands in its place; `host` the host it should be bound to, None if it was given none."""
+
+    msg_fmt = "Port %(port)s is not bound (%(field)s is %(vif_type)s): %(hint)s"
 
 
 class PlanConflict(ExceptionBase):

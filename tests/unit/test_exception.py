@@ -19,6 +19,10 @@ MADE = [
     exception.UnplugException(vif="VIFBridge(...)", err=OSError("no")),
     exception.InvalidObject(path="VIFBridge.network.mtu", reason="must be an integer, not a string."),
     exception.InvalidVIF(vif_id="b679", field="port_profile.interface_id", reason="is not set"),
+    exception.InvalidPort(port="b679", field="binding:vif_details.vhostuser_socket", reason="is not set"),
+    exception.PortNotBound(
+        port="b679", field="binding:vif_type", vif_type="unbound", hint="set binding:host_id"
+    ),
     exception.PlanConflict(key="bridge br0", first="b679", second="437c", reason="mtu 1500 and 9000"),
     exception.NameCollision(name="tap0", vif="b679", other="437c"),
     exception.StepFailed(step="add tap0 to br0", object="tap0", reason="Device or resource busy"),
