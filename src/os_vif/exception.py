@@ -14,6 +14,7 @@ stay readable as `.kwargs`. The text says what failed, on what, and what to do.
      +-- UnplugException                    os_vif.unplug failed
      +-- InvalidObject                      a primitive or JSON text that is no object of ours
      +-- InvalidVIF                         an object, but not one the plugin can plan
+     |    +-- UnfitVIF                      ... or not one that a guest's card can be made of (os_vif.virt)
      +-- InvalidPort                        a network service's port that no VIF can be made of (os_vif.openstack)
      |    +-- PortNotBound                   ... because no mechanism of the network took it
      +-- PlanConflict                       two VIFs want one host object to be two things
@@ -28,6 +29,11 @@ stay readable as `.kwargs`. The text says what failed, on what, and what to do.
      +-- NotReady                           wait_ready ran out of time
      +-- BulkError                          some VIFs of many failed
      +-- NoPrivileges                       the host may not be changed by this process
+     +-- GuestError                         the guests' side (os_vif.virt)
+     |    +-- InvalidCard                   what is wanted of a network card makes no sense, or not with this VIF
+     |    +-- NotForGuest                   this kind of guest has no such card
+     |    +-- InvalidMetadata               what a network service says of a VIF lacks something
+     |    +-- GuestFailed                   a guest, or a card of it, could not be brought up or down
      +-- NetworkMissingPhysicalNetwork      names that plugins of other projects may import:
      +-- NetworkInterfaceNotFound
      +-- NetworkInterfaceTypeNotDefined
@@ -172,6 +178,12 @@ class PortNotBound(InvalidPort):
     msg_fmt = "Port %(port)s is not bound (%(field)s is %(vif_type)s): %(hint)s"
 
 
+class UnfitVIF(InvalidVIF):
+    msg_fmt = (
+        "VIF %(vif_id)s cannot be made a guest's card: %(field)s: %(reason)s. Correct the VIF where it is built."
+    )
+
+
 class PlanConflict(ExceptionBase):
     msg_fmt = (
         "VIFs %(first)s and %(second)s both need %(key)s, but not the same: %(reason)s. "
@@ -262,6 +274,46 @@ class NoPrivileges(ExceptionBase):
         "The host's network cannot be changed: %(reason)s. Run as root or with CAP_NET_ADMIN, "
         "or configure helper_command for the plugin's privileged daemon."
     )
+
+
+class GuestError(ExceptionBase):
+    msg_fmt = "A guest cannot be given its network cards."
+
+
+class InvalidCard(GuestError):
+    """`field` is the one of os_vif.virt.Card that is to be mended."""
+
+    msg_fmt = "Network card: %(field)s: %(reason)s. Correct what is wanted of the card."
+
+
+class NotForGuest(GuestError):
+    """`guest` is the kind of guest: libvirt, QEMU, VMware."""
+
+    msg_fmt = "VIF %(vif_id)s is a %(type)s, which no %(guest)s guest can have: %(reason)s. %(hint)s"
+
+
+class InvalidMetadata(GuestError):
+    """`key` leads to the value, e.g. `qbg_params.managerid`."""
+
+    msg_fmt = "A VIF of type %(vif_type)s: %(key)s %(reason)s. Correct what the network service sends."
+
+
+class GuestFailed(GuestError):
+    """A step of bringing a guest up or down failed.
+
+    :param guest: the guest's name
+    :param step: what was to be done
+    :param left: what of it could not be undone, one sentence each
+    """
+
+    msg_fmt = "Guest %(guest)s: could not %(step)s: %(reason)s"
+
+    def __init__(self, message: str | None = None, *, left: Sequence[str] = (), **kwargs: object) -> None:
+        self.left = tuple(left)
+        super().__init__(message, **kwargs)
+        if self.left and not message:
+            self.message = ". And not everything is as before: ".join((self.message, "; ".join(self.left)))
+            self.args = (self.message,)
 
 
 class NetworkMissingPhysicalNetwork(ExceptionBase):
