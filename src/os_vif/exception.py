@@ -18,6 +18,7 @@ stay readable as `.kwargs`. The text says what failed, on what, and what to do.
      +-- NameCollision                      the object on the host is another VIF's
      +-- EngineError                        the host is not, or could not be made, as planned
      |    +-- StepFailed                    one change was refused
+     |    |    +-- TryAgainLater            ... for now
      |    +-- NotVerified                   every step passed, the result still differs
      |    +-- ResourceMissing               needed, and not ours to create
      |    +-- WrongKind                     the name belongs to another kind of object
@@ -170,6 +171,12 @@ class EngineError(ExceptionBase):
 
 class StepFailed(EngineError):
     msg_fmt = "Could not %(step)s, on %(object)s: %(reason)s"
+
+
+class TryAgainLater(StepFailed):
+    """What has to be done cannot be done now; the same call may succeed later, with nothing else changed."""
+
+    msg_fmt = "Could not %(step)s, on %(object)s, for now: %(reason)s. Try again later"
 
 
 class NotVerified(EngineError):

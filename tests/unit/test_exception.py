@@ -22,6 +22,7 @@ MADE = [
     exception.PlanConflict(key="bridge br0", first="b679", second="437c", reason="mtu 1500 and 9000"),
     exception.NameCollision(name="tap0", vif="b679", other="437c"),
     exception.StepFailed(step="add tap0 to br0", object="tap0", reason="Device or resource busy"),
+    exception.TryAgainLater(step="plug tap0 with script midonet", object="tap0", reason="plug: exit code 75"),
     exception.NotVerified(vif="b679", differences="tap0: mtu 1500, not 9000"),
     exception.ResourceMissing(object="eth1", hint="Name an interface of this host in flat_interface."),
     exception.WrongKind(object="br0", found="veth", expected="bridge"),

@@ -30,6 +30,7 @@ from os_vif.host.plan import (
     Plan,
     Rename,
     Resource,
+    Script,
     Tap,
     Veth,
     Vlan,
@@ -268,9 +269,16 @@ def _address_move(move: AddressMove, plan: Plan, host: Host) -> Iterator[Differe
 
 
 def _filter_rules(rules: FilterRules, plan: Plan, host: Host) -> Iterator[Difference]:
-    if host.filters is not None and not host.filters[rules]:
-        text = f"{rules.bridge}: its filter rules are missing or not as they should be"
-        yield Difference(rules, "rules", True, False, Remedy.MEND, text)
+    words = host.hidden.get(rules)
+    if words:
+        yield Difference(rules, "rules", True, False, Remedy.MEND, f"{rules.bridge}: {words}")
+
+
+def _script(script: Script, plan: Plan, host: Host) -> Iterator[Difference]:
+    words = host.hidden.get(script)
+    if words:
+        text = f"{script.device}: plug script {script.script}: {words}"
+        yield Difference(script, "script", script.script, None, Remedy.MEND, text)
 
 
 _COMPARE: dict[type, Callable[..., Iterator[Difference]]] = {
@@ -285,4 +293,5 @@ _COMPARE: dict[type, Callable[..., Iterator[Difference]]] = {
     FilterRules: _filter_rules,
     OvsBridge: _ovs_bridge,
     OvsPort: _ovs_port,
+    Script: _script,
 }

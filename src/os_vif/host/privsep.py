@@ -33,8 +33,10 @@ def execute(request: dict[str, object]) -> dict[str, object]:
     return executor.execute(request)
 
 
-def runner(context: priv_context.PrivContext, entrypoint: Call) -> Call:
+def runner(context: priv_context.PrivContext, entrypoint: Call, here: Call = executor.execute) -> Call:
     """Make a runner from a privsep context and an entry point of it that calls os_vif.host.executor.execute.
+
+    here: what the entry point calls, if it calls that with arguments of its own.
 
     The daemon is used where one is configured (helper_command) or running, or where this process may not change the
     network itself; otherwise the steps run right here, which saves the start of a daemon.
@@ -43,7 +45,7 @@ def runner(context: priv_context.PrivContext, entrypoint: Call) -> Call:
     def run_steps(request: Mapping[str, object]) -> Mapping[str, object]:
         section = cfg.CONF[context.cfg_section]
         if context.channel is None and not section.helper_command and _is_privileged(os.geteuid()):
-            return executor.execute(request)
+            return here(request)
         try:
             return entrypoint(request)
         except (daemon.FailedToDropPrivileges, OSError) as error:

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from os_vif.host.scripts.fields import FAULTS as SCRIPT_FAULTS
+
 if TYPE_CHECKING:
     import socket
 
@@ -80,7 +82,9 @@ _LINK_NAME_FIELDS = frozenset({"name", "peer", "link", "port", "bridge", "source
 
 def check_field(resource: str, name: str, value: object) -> None:
     fault: str | None = None
-    if resource.startswith("Ovs") and name in ("name", "bridge"):
+    if resource == "Script" and name in SCRIPT_FAULTS:
+        fault = SCRIPT_FAULTS[name](value)
+    elif resource.startswith("Ovs") and name in ("name", "bridge"):
         # rows, not links: a patch port's name may be longer than a link's
         if not isinstance(value, str) or not value or not value.isprintable() or "/" in value:
             fault = f"{value!r} is not the name of an Open vSwitch bridge or port"
@@ -331,6 +335,41 @@ class OvsPort(_Checked):
         return ("ovs-port", self.name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script(_Checked):
+    """The plug script `script` has connected `device`: a link of the VIF, a PCI device, a socket.
+
+    Its links are ready before the script is run to plug, and are there until it has been run to unplug. payload: JSON
+    for its standard input; environment: OS_VIF_* variables with their values. Only a plugin whose runner has plug
+    scripts configured can carry it out, see vif_plug_script.privsep; what scripts are is in docs/scripts.md.
+    """
+
+    script: str
+    device: str
+    payload: str = field(default="{}", repr=False)
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    ownership: Ownership = OWNED
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("script", self.device)
+
+
+Hidden = FilterRules | Script
+"""What only the privileged side can look at: it is asked, where everybody may look at the rest."""
+HIDDEN = (FilterRules, Script)
+
 Resource = (
-    Bridge | Tap | Vlan | Link | Rename | BridgePort | AddressMove | FilterRules | Veth | OvsBridge | OvsPort
+    Bridge
+    | Tap
+    | Vlan
+    | Link
+    | Rename
+    | BridgePort
+    | AddressMove
+    | FilterRules
+    | Veth
+    | OvsBridge
+    | OvsPort
+    | Script
 )
