@@ -20,6 +20,7 @@ Exit codes:
   3    no such plugin, or the plugin cannot do that
   4    the host could not be changed; it is as it was before
   5    no privileges to change the host
+  75   it cannot be done now; try again later
   130  interrupted
 """
 

@@ -278,7 +278,7 @@ def _script(script: Script, plan: Plan, host: Host) -> Iterator[Difference]:
     words = host.hidden.get(script)
     if words:
         text = f"{script.device}: plug script {script.script}: {words}"
-        yield Difference(script, "script", script.script, None, Remedy.MEND, text)
+        yield Difference(script, f"script {script.script}", "plugged", "not plugged", Remedy.MEND, text)
 
 
 _COMPARE: dict[type, Callable[..., Iterator[Difference]]] = {

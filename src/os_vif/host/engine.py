@@ -38,6 +38,7 @@ from os_vif.host.waiting import HostMonitor
 
 LOG = logging.getLogger(__name__)
 
+_PAUSE, _PAUSE_MAX = 0.1, 2.0  # seconds between two looks at what the privileged side alone can see
 _ATTEMPTS = 4  # another process may change the host between our look and our change
 
 
@@ -112,6 +113,7 @@ def wait_ready(job: Job, timeout: float) -> None:
     :raises os_vif.exception.NotReady: with what still differs
     """
     deadline = time.monotonic() + timeout
+    pause = _PAUSE
     reasons: list[str] = []
     try:
         with HostMonitor(job.plan, deadline) as monitor:
@@ -119,7 +121,13 @@ def wait_ready(job: Job, timeout: float) -> None:
                 reasons = [str(d) for d in found]
                 if time.monotonic() >= deadline:
                     raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons=reasons)
-                monitor.wait()
+                if all(isinstance(d.resource, HIDDEN) for d in found):
+                    monitor.wait(
+                        pause
+                    )  # nobody tells of changes there: it is asked again, ever more patiently
+                    pause = min(2 * pause, _PAUSE_MAX)
+                else:
+                    monitor.wait()
     except DatabaseLostError as error:
         reasons.append(str(error))
         raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons=reasons) from error
