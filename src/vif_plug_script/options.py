@@ -38,8 +38,3 @@ OPTIONS = (
         help="MTU, in bytes, of what is made for networks that do not say theirs.",
     ),
 )
-
-
-def directories(section: cfg.ConfigOpts.GroupAttr) -> tuple[str, ...]:
-    """The directories of script_path, in their order."""
-    return tuple(part for part in section.script_path.split(":") if part)

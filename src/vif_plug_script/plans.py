@@ -5,6 +5,7 @@ The links are made here, so that a script has nothing to do but to tell the netw
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from os_vif.host.plan import Bridge, BridgePort, Plan, Resource, Script, Tap, Ve
 from vif_plug_script import environment
 from vif_plug_script.environment import get
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _NAME_LEN = 14
 """As long as Nova's names of devices; Nova calls the bridge of a hybrid VIF by the same rule."""
 
@@ -54,6 +56,9 @@ class Request:
         vif_id = get(self.vif, "id")
         if not vif_id:
             raise invalid(self.vif, "id", "is not set")
+        # scripts make names of files of it
+        if not _UUID.match(vif_id):
+            raise invalid(self.vif, "id", f"{vif_id!r} is not a UUID")
         return str(vif_id)
 
 

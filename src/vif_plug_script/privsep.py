@@ -23,7 +23,7 @@ from os_vif.host import executor
 from os_vif.host.filters.keeper import FilterKeeper
 from os_vif.host.privsep import runner
 from os_vif.host.scripts.keeper import ScriptKeeper, Settings
-from vif_plug_script.options import OPTIONS, SECTION, directories
+from vif_plug_script.options import OPTIONS, SECTION
 
 vif_plug = priv_context.PrivContext(
     "vif_plug_script",
@@ -33,20 +33,10 @@ vif_plug = priv_context.PrivContext(
 )
 
 
-def settings() -> Settings:
-    """What this process's configuration says about scripts."""
-    cfg.CONF.register_opts(OPTIONS, group=SECTION)
-    section = cfg.CONF[SECTION]
-    return Settings(
-        directories=directories(section),
-        timeout=section.script_timeout,
-        program_path=section.program_path,
-        at_once=section.scripts_at_once,
-    )
-
-
 def _execute(request: Mapping[str, object]) -> dict[str, object]:
-    return executor.execute(request, [FilterKeeper(), ScriptKeeper(settings())])
+    cfg.CONF.register_opts(OPTIONS, group=SECTION)
+    settings = Settings.of(cfg.CONF[SECTION])
+    return executor.execute(request, [FilterKeeper(), ScriptKeeper(settings)])
 
 
 @vif_plug.entrypoint

@@ -15,7 +15,7 @@ from oslo_config import cfg
 from os_vif import objects
 from os_vif.host.plan import Plan
 from os_vif.host.scripts.fields import script_fault
-from os_vif.host.scripts.finding import any_installed, is_installed
+from os_vif.host.scripts.finding import any_installed, directories, is_installed
 from os_vif.plugin import PlannedPlugin
 from vif_plug_script import options, plans
 from vif_plug_script.environment import get
@@ -86,7 +86,7 @@ class ScriptPlugin(PlannedPlugin):
         return None
 
     def _directories(self) -> tuple[str, ...]:
-        return options.directories(self.config)
+        return directories(self.config.script_path)
 
 
 class BackendPlugin(ScriptPlugin):

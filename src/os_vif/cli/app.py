@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from os_vif.cli import errors, host, marked, output, vifs
+from os_vif.cli import errors, host, marked, output, scripts, vifs
 from os_vif.cli.arguments import Format, flattened
 
 _EPILOG = """\b
@@ -80,6 +80,6 @@ def _root(
     """What comes before the command."""
 
 
-for group in (vifs.COMMANDS, marked.COMMANDS, host.COMMANDS):
+for group in (vifs.COMMANDS, marked.COMMANDS, host.COMMANDS, scripts.COMMANDS):
     for name, command in group.items():
         app.command(name)(flattened(command))

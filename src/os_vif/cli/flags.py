@@ -201,7 +201,8 @@ def _script(arguments: VifArguments) -> VIFBase:
     if arguments.script is not None or arguments.param or arguments.multiqueue:
         common["port_profile"] = profile
     if arguments.vhost_user is not None:
-        return VIFVHostUser(path=device, mode=(arguments.mode or Mode.SERVER).value, **common)
+        name = f"vhu{vif_id}"[:_NIC_NAME_LEN]  # as Nova calls the devices of vhost-user ports
+        return VIFVHostUser(vif_name=name, path=device, mode=(arguments.mode or Mode.SERVER).value, **common)
     if arguments.pci is not None:
         return _pci(device, common)
     if arguments.hybrid:

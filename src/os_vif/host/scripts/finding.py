@@ -27,7 +27,12 @@ class UnsafeError(Exception):
     """A script, or the way to it, is not fit to be run with privileges."""
 
 
-def find(name: str, directories: Sequence[str]) -> str:
+def directories(script_path: str) -> tuple[str, ...]:
+    """The directories of the option script_path, in their order."""
+    return tuple(part for part in script_path.split(":") if part)
+
+
+def find(name: str, places: Sequence[str]) -> str:
     """The path, without symbolic links, of the script `name` in the first of the directories that has it.
 
     :raises NotFoundError: none of them has it; says which were searched
@@ -36,7 +41,7 @@ def find(name: str, directories: Sequence[str]) -> str:
     fault = script_fault(name)
     if fault:
         raise UnsafeError(fault)
-    for directory in directories:
+    for directory in places:
         try:
             place = _walk(directory)
         except FileNotFoundError:
@@ -45,17 +50,15 @@ def find(name: str, directories: Sequence[str]) -> str:
             return _program(os.path.join(place, name))
         except FileNotFoundError:
             continue
-    raise NotFoundError(not_found(name, directories))
+    where = " or ".join(places) or "(script_path is empty)"
+    raise NotFoundError(
+        f"there is no plug script {name} in {where}; install it, or set script_path in [os_vif_script]"
+    )
 
 
-def not_found(name: str, directories: Sequence[str]) -> str:
-    where = " or ".join(directories) or "(script_path is empty)"
-    return f"there is no plug script {name} in {where}; install it, or set script_path in [os_vif_script]"
-
-
-def is_installed(name: str, directories: Sequence[str]) -> bool:
+def is_installed(name: str, places: Sequence[str]) -> bool:
     """Whether a directory has a script of that name; for anybody. Who may not look assumes that it has."""
-    for directory in directories:
+    for directory in places:
         try:
             os.stat(os.path.join(directory, name))
         except (FileNotFoundError, NotADirectoryError):
@@ -66,9 +69,9 @@ def is_installed(name: str, directories: Sequence[str]) -> bool:
     return False
 
 
-def any_installed(directories: Sequence[str]) -> bool:
+def any_installed(places: Sequence[str]) -> bool:
     """Whether any directory has anything that could be a script; for anybody, as is_installed."""
-    for directory in directories:
+    for directory in places:
         try:
             if any(script_fault(name) is None for name in os.listdir(directory)):
                 return True

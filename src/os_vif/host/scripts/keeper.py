@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from os_vif.host.hidden import LaterError, Undo
 from os_vif.host.resources import Hidden, Script
-from os_vif.host.scripts.finding import NotFoundError, UnsafeError, find
+from os_vif.host.scripts.finding import NotFoundError, UnsafeError, directories, find
 from os_vif.host.scripts.running import Call, Ended, Job, Result, run
 
 LOG = logging.getLogger(__name__)
@@ -19,6 +20,19 @@ LOG = logging.getLogger(__name__)
 PLUG, UNPLUG, CHECK = "plug", "unplug", "check"
 DONE, LATER = 0, 75
 """Exit codes: 75 is EX_TEMPFAIL of sysexits.h; all others are failures."""
+
+
+class Section(Protocol):
+    """The options of vif_plug_script that are for the privileged side."""
+
+    @property
+    def script_path(self) -> str: ...
+    @property
+    def script_timeout(self) -> float: ...
+    @property
+    def program_path(self) -> str: ...
+    @property
+    def scripts_at_once(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +47,16 @@ class Settings:
     timeout: float
     program_path: str
     at_once: int
+
+    @classmethod
+    def of(cls, section: Section) -> Settings:
+        """Out of the section [os_vif_script] of a configuration."""
+        return cls(
+            directories=directories(section.script_path),
+            timeout=section.script_timeout,
+            program_path=section.program_path,
+            at_once=section.scripts_at_once,
+        )
 
 
 class ScriptError(Exception):
