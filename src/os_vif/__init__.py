@@ -14,6 +14,7 @@ knows how; the functions here find the plugin and have it done:
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +50,16 @@ __all__ = [
 _EXT_MANAGER: extension.ExtensionManager[Any] | None = None  # None: not initialized
 _FAILED: dict[str, str] = {}  # plugins whose load() failed: name to cause
 
+_DISTRIBUTION = "os-vif"
+
 LOG = logging.getLogger(__name__)
 
 
 def initialize(reset: bool = False) -> None:
     """Register the object classes and load all plugins that are installed (entry points of group `os_vif`).
 
-    A plugin that cannot be loaded is logged with its cause and left out; the others work.
+    A plugin that cannot be loaded is logged with its cause and left out; the others work. Where another distribution
+    has a plugin of a name that this one has too, it is the other one's that is used.
 
     :param reset: load the plugins again, even if they are loaded already
     """
@@ -71,6 +75,7 @@ def initialize(reset: bool = False) -> None:
     manager: extension.ExtensionManager[Any] = extension.ExtensionManager(
         namespace="os_vif", invoke_on_load=False
     )
+    _leave_to_vendors(manager)
     _FAILED.clear()
     loaded = []
     for name in manager.names():
@@ -82,6 +87,26 @@ def initialize(reset: bool = False) -> None:
             _FAILED[name] = f"{type(error).__name__}: {error}"
     _EXT_MANAGER = manager
     LOG.info("Loaded VIF plugins: %s", ", ".join(loaded))
+
+
+def _leave_to_vendors(manager: extension.ExtensionManager[Any]) -> None:
+    """Drop our plugins that another distribution has as well, whether that one can be imported or not: a vendor's own
+    knows its switch better than our stand-in, and must not be replaced by it unnoticed when it breaks.
+    """
+    from importlib import metadata
+
+    ours: set[tuple[str, str]] = set()
+    theirs: set[tuple[str, str]] = set()
+    for entry_point in metadata.entry_points(group="os_vif"):
+        name = entry_point.dist.name if entry_point.dist is not None else ""
+        is_ours = re.sub(r"[-_.]+", "-", name).lower() == _DISTRIBUTION
+        (ours if is_ours else theirs).add((entry_point.name, entry_point.value))
+    replaced = {name for name, _ in ours} & {name for name, _ in theirs}
+    if replaced:
+        LOG.info("Left to other distributions: VIF plugins %s", ", ".join(sorted(replaced)))
+        manager.extensions = [
+            e for e in manager.extensions if e.name not in replaced or (e.name, e.entry_point.value) in theirs
+        ]
 
 
 def plug(vif: VIFBase, instance_info: InstanceInfo) -> None:

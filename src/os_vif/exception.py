@@ -21,6 +21,7 @@ stay readable as `.kwargs`. The text says what failed, on what, and what to do.
      +-- NameCollision                      the object on the host is another VIF's
      +-- EngineError                        the host is not, or could not be made, as planned
      |    +-- StepFailed                    one change was refused
+     |    |    +-- TryAgainLater            ... for now
      |    +-- NotVerified                   every step passed, the result still differs
      |    +-- ResourceMissing               needed, and not ours to create
      |    +-- WrongKind                     the name belongs to another kind of object
@@ -32,8 +33,6 @@ stay readable as `.kwargs`. The text says what failed, on what, and what to do.
      +-- GuestError                         the guests' side (os_vif.virt)
      |    +-- InvalidCard                   what is wanted of a network card makes no sense, or not with this VIF
      |    +-- NotForGuest                   this kind of guest has no such card
-     |    +-- InvalidMetadata               what a network service says of a VIF lacks something
-     |    +-- GuestFailed                   a guest, or a card of it, could not be brought up or down
      +-- NetworkMissingPhysicalNetwork      names that plugins of other projects may import:
      +-- NetworkInterfaceNotFound
      +-- NetworkInterfaceTypeNotDefined
@@ -180,7 +179,8 @@ class PortNotBound(InvalidPort):
 
 class UnfitVIF(InvalidVIF):
     msg_fmt = (
-        "VIF %(vif_id)s cannot be made a guest's card: %(field)s: %(reason)s. Correct the VIF where it is built."
+        "VIF %(vif_id)s cannot be made a guest's card: %(field)s: %(reason)s. "
+        "Correct the VIF where it is built."
     )
 
 
@@ -204,6 +204,12 @@ class EngineError(ExceptionBase):
 
 class StepFailed(EngineError):
     msg_fmt = "Could not %(step)s, on %(object)s: %(reason)s"
+
+
+class TryAgainLater(StepFailed):
+    """What has to be done cannot be done now; the same call may succeed later, with nothing else changed."""
+
+    msg_fmt = "Could not %(step)s, on %(object)s, for now: %(reason)s. Try again later"
 
 
 class NotVerified(EngineError):
@@ -290,30 +296,6 @@ class NotForGuest(GuestError):
     """`guest` is the kind of guest: libvirt, QEMU, VMware."""
 
     msg_fmt = "VIF %(vif_id)s is a %(type)s, which no %(guest)s guest can have: %(reason)s. %(hint)s"
-
-
-class InvalidMetadata(GuestError):
-    """`key` leads to the value, e.g. `qbg_params.managerid`."""
-
-    msg_fmt = "A VIF of type %(vif_type)s: %(key)s %(reason)s. Correct what the network service sends."
-
-
-class GuestFailed(GuestError):
-    """A step of bringing a guest up or down failed.
-
-    :param guest: the guest's name
-    :param step: what was to be done
-    :param left: what of it could not be undone, one sentence each
-    """
-
-    msg_fmt = "Guest %(guest)s: could not %(step)s: %(reason)s"
-
-    def __init__(self, message: str | None = None, *, left: Sequence[str] = (), **kwargs: object) -> None:
-        self.left = tuple(left)
-        super().__init__(message, **kwargs)
-        if self.left and not message:
-            self.message = ". And not everything is as before: ".join((self.message, "; ".join(self.left)))
-            self.args = (self.message,)
 
 
 class NetworkMissingPhysicalNetwork(ExceptionBase):

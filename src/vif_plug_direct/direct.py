@@ -1,8 +1,8 @@
 """The direct plugin: VIFs on a NIC of the host, with no switch of the host in between.
 
 A macvtap device on a NIC (or on a VLAN device of it), on a port of an IEEE 802.1Qbg or 802.1Qbh switch, or a PCI
-device that the guest is handed, whose NIC may have a switch in it (SR-IOV). The macvtap itself, and the hand-over, are
-the hypervisor's: here is what they need.
+device that the guest is handed, whose NIC may have a switch in it (SR-IOV). The macvtap itself, and the hand-over,
+are the hypervisor's: here is what they need.
 """
 
 from __future__ import annotations

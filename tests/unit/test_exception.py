@@ -26,6 +26,13 @@ MADE = [
     exception.PlanConflict(key="bridge br0", first="b679", second="437c", reason="mtu 1500 and 9000"),
     exception.NameCollision(name="tap0", vif="b679", other="437c"),
     exception.StepFailed(step="add tap0 to br0", object="tap0", reason="Device or resource busy"),
+    exception.TryAgainLater(step="plug tap0 with script midonet", object="tap0", reason="plug: exit code 75"),
+    exception.UnfitVIF(vif_id="b679", field="path", reason="is not set"),
+    exception.GuestError(),
+    exception.InvalidCard(field="queues", reason="must be at least 1"),
+    exception.NotForGuest(
+        vif_id="b679", type="VIFDVS", guest="QEMU", reason="it is VMware's", hint="Use VMware."
+    ),
     exception.NotVerified(vif="b679", differences="tap0: mtu 1500, not 9000"),
     exception.ResourceMissing(object="eth1", hint="Name an interface of this host in flat_interface."),
     exception.WrongKind(object="br0", found="veth", expected="bridge"),

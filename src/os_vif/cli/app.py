@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from os_vif.cli import errors, host, marked, output, vifs
+from os_vif.cli import errors, host, marked, output, scripts, vifs
 from os_vif.cli.arguments import Format, flattened
 
 _EPILOG = """\b
@@ -20,6 +20,7 @@ Exit codes:
   3    no such plugin, or the plugin cannot do that
   4    the host could not be changed; it is as it was before
   5    no privileges to change the host
+  75   it cannot be done now; try again later
   130  interrupted
 """
 
@@ -79,6 +80,6 @@ def _root(
     """What comes before the command."""
 
 
-for group in (vifs.COMMANDS, marked.COMMANDS, host.COMMANDS):
+for group in (vifs.COMMANDS, marked.COMMANDS, host.COMMANDS, scripts.COMMANDS):
     for name, command in group.items():
         app.command(name)(flattened(command))

@@ -97,7 +97,9 @@ class VifArguments:
     ] = None
     plugin: Annotated[
         str | None,
-        typer.Option(metavar="NAME", autocompletion=_plugins, help="Plugin: linux_bridge, ovs or tap."),
+        typer.Option(
+            metavar="NAME", autocompletion=_plugins, help="Plugin: linux_bridge, ovs, tap or script."
+        ),
     ] = None
     bridge: Annotated[
         str | None, typer.Option(metavar="NAME", autocompletion=_bridges, help="Bridge the VIF is to be on.")
@@ -147,13 +149,13 @@ class VifArguments:
         ),
     ] = None
     hybrid: Annotated[
-        bool, typer.Option("--hybrid", help="ovs: with a Linux bridge between the tap and the switch.")
+        bool, typer.Option("--hybrid", help="ovs, script: a Linux bridge between the tap and the switch.")
     ] = False
     vhost_user: Annotated[
-        str | None, typer.Option(metavar="SOCKET", help="ovs: a vhost-user port instead of a tap.")
+        str | None, typer.Option(metavar="SOCKET", help="ovs, script: a vhost-user port instead of a tap.")
     ] = None
     mode: Annotated[
-        Mode | None, typer.Option(help="ovs: QEMU's end of the --vhost-user socket. Default: server.")
+        Mode | None, typer.Option(help="ovs, script: QEMU's end of the --vhost-user socket. Default: server.")
     ] = None
     datapath: Annotated[
         Datapath | None,
@@ -164,6 +166,16 @@ class VifArguments:
         typer.Option(
             metavar="UUID", help="ovs: iface-id that the network's controller knows. Default: the VIF's id."
         ),
+    ] = None
+    script: Annotated[
+        str | None, typer.Option(metavar="NAME", help="script: plug script that connects the VIF.")
+    ] = None
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="script: a parameter for the script; may be repeated."),
+    ] = None
+    pci: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="script: a PCI device instead of a tap.")
     ] = None
 
 

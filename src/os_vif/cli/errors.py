@@ -27,6 +27,7 @@ class ExitCode(enum.IntEnum):
     NOT_SUPPORTED = 3
     FAILED = 4
     NO_PRIVILEGES = 5
+    TRY_LATER = 75  # EX_TEMPFAIL of sysexits.h, as plug scripts have it
     INTERRUPTED = 130
 
 
@@ -79,6 +80,11 @@ def explain(error: Exception) -> Failure:
         return _explain_usage(error)
     cause = _cause(error)
     text, hint = _split(_text(cause), "; " if isinstance(cause, _REFUSALS) else ". ")
+    if isinstance(
+        cause, exception.StepFailed
+    ):  # its text ends with words of others, which are no hint of ours
+        later = ". Try again later"
+        text, hint = _text(cause).removesuffix(later), later[2:] if _text(cause).endswith(later) else ""
     code = _exit_code(cause)
     own_hint = getattr(cause, "hint", None)
     if isinstance(own_hint, str):  # of a connection that failed: its text ends with the hint
@@ -158,6 +164,8 @@ def _exit_code(error: Exception) -> ExitCode:
         return ExitCode.BAD_INPUT
     if isinstance(error, not_supported):
         return ExitCode.NOT_SUPPORTED
+    if isinstance(error, exception.TryAgainLater):
+        return ExitCode.TRY_LATER
     if isinstance(error, exception.NoPrivileges) or _is_refused(error):
         return ExitCode.NO_PRIVILEGES
     return ExitCode.FAILED

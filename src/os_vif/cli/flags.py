@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from os_vif import exception
 from os_vif.cli.arguments import Mode, VifArguments
@@ -18,20 +19,28 @@ from os_vif.objects.vif import (
     VIFBase,
     VIFBridge,
     VIFGeneric,
+    VIFHostDevice,
     VIFOpenVSwitch,
     VIFPortProfileLinuxBridge,
     VIFPortProfileOpenVSwitch,
+    VIFPortProfileScript,
     VIFPortProfileTap,
     VIFVHostUser,
 )
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "os-vif:")
 
-# flags that only one plugin has a use for
+# flags that not every plugin has a use for
+_SCRIPT = ("script", "param", "hybrid", "vhost_user", "mode", "pci")
 _OF_PLUGIN = {
     "linux_bridge": ("create_bridge", "nic", "vlan", "filtered"),
     "ovs": ("hybrid", "vhost_user", "mode", "datapath", "interface_id"),
     "tap": (),
+    "script": _SCRIPT,
+    "ivs": _SCRIPT,
+    "vrouter": _SCRIPT,
+    "contrail_vrouter": _SCRIPT,
+    "vhostuser_fp": _SCRIPT,
 }
 _SPELLED = {"vif_id": "--id", "filtered": "--filter"}
 _NIC_NAME_LEN = 14  # of the names that the plugin ovs, Nova and Neutron make of ids
@@ -51,16 +60,16 @@ def vif(arguments: VifArguments) -> VIFBase:
     """
     plugin = arguments.plugin
     if plugin is None:
-        raise InputError(
-            "the VIF in flags names no plugin", "say --plugin linux_bridge, --plugin ovs or --plugin tap"
-        )
+        raise InputError("the VIF in flags names no plugin", "say --plugin linux_bridge, ovs, tap or script")
     if plugin not in _OF_PLUGIN:
         _refuse_plugin(plugin)
-    for other, names in _OF_PLUGIN.items():
-        for name in names:
-            if other != plugin and _is_given(arguments, name):
-                raise InputError(f"{_spelled(name)} is for plugin {other}, not for {plugin}")
-    built = {"linux_bridge": _linux_bridge, "ovs": _ovs, "tap": _tap}[plugin](arguments)
+    for name in dict.fromkeys(name for names in _OF_PLUGIN.values() for name in names):
+        if name not in _OF_PLUGIN[plugin] and _is_given(arguments, name):
+            others = " or ".join(
+                other for other in ("linux_bridge", "ovs", "tap", "script") if name in _OF_PLUGIN[other]
+            )
+            raise InputError(f"{_spelled(name)} is for plugin {others}, not for {plugin}")
+    built = _BUILDERS.get(plugin, _script)(arguments)
     try:
         # always set: a field that is not set is another thing to a plugin than one without a value
         built.address = None if arguments.mac is None else arguments.mac.lower()
@@ -82,7 +91,7 @@ def checked_uuid(flag: str, value: str | None) -> str | None:
 
 def _is_given(arguments: VifArguments, name: str) -> bool:
     value = getattr(arguments, name)
-    return value is not None and value is not False
+    return value is not None and value is not False and value != []
 
 
 def _spelled(name: str) -> str:
@@ -100,7 +109,7 @@ def _refuse_plugin(name: str) -> NoReturn:
         os_vif.plan(VIFGeneric(id=str(_NAMESPACE), plugin=name))
     raise InputError(
         f"VIFs of plugin {name} cannot be given in flags",
-        "give the VIF as JSON; flags are for linux_bridge, ovs and tap",
+        f"give the VIF as JSON; flags are for {', '.join(_OF_PLUGIN)}",
     )
 
 
@@ -180,6 +189,65 @@ def _tap(arguments: VifArguments) -> VIFBase:
         network=Network(id=_network_id(tap), label=tap, mtu=arguments.mtu),
         port_profile=VIFPortProfileTap(multiqueue=arguments.multiqueue),
     )
+
+
+def _script(arguments: VifArguments) -> VIFBase:
+    """A tap; the hybrid kind, whose tap the hypervisor makes; a vhost-user socket; or a PCI device."""
+    kinds = {"--tap": arguments.tap, "--vhost-user": arguments.vhost_user, "--pci": arguments.pci}
+    said = [flag for flag, value in kinds.items() if value is not None]
+    if len(said) != 1:
+        text = f"{' and '.join(said)} were both given" if said else "the VIF in flags lacks a device"
+        raise InputError(text, "give one of --tap, --vhost-user and --pci")
+    (flag,) = said
+    device = str(kinds[flag])
+    for other, wrong in (
+        ("--hybrid", arguments.hybrid and flag != "--tap"),
+        ("--mode", arguments.mode is not None and flag != "--vhost-user"),
+        ("--multiqueue", arguments.multiqueue and (arguments.hybrid or flag != "--tap")),
+    ):
+        _refuse_together(wrong, f"{other} and {flag} do not go together", "leave it out")
+    vif_id = _vif_id(arguments, device)
+    network = Network(id=_network_id(arguments.bridge or device), mtu=arguments.mtu)
+    if arguments.bridge is not None:
+        network.bridge = network.label = arguments.bridge
+    common: dict[str, Any] = {"id": vif_id, "plugin": arguments.plugin, "network": network}
+    profile = VIFPortProfileScript(parameters=_parameters(arguments.param), multiqueue=arguments.multiqueue)
+    if arguments.script is not None:
+        profile.script = arguments.script
+    if arguments.script is not None or arguments.param or arguments.multiqueue:
+        common["port_profile"] = profile
+    if arguments.vhost_user is not None:
+        name = f"vhu{vif_id}"[:_NIC_NAME_LEN]  # as Nova calls the devices of vhost-user ports
+        return VIFVHostUser(vif_name=name, path=device, mode=(arguments.mode or Mode.SERVER).value, **common)
+    if arguments.pci is not None:
+        return _pci(device, common)
+    if arguments.hybrid:
+        return VIFBridge(vif_name=device, bridge_name=f"qbr{vif_id}"[:_NIC_NAME_LEN], **common)
+    return VIFGeneric(vif_name=device, **common)
+
+
+def _pci(address: str, common: dict[str, Any]) -> VIFBase:
+    try:
+        return VIFHostDevice(dev_address=address, dev_type="ethernet", **common)
+    except ValueError as error:
+        raise InputError(f"--pci: {address!r} is not a PCI address", "like 0000:04:10.1") from error
+
+
+def _parameters(given: Sequence[str] | None) -> dict[str, str]:
+    parameters = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(f"--param: {text!r} is not NAME=VALUE")
+        parameters[name] = value
+    return parameters
+
+
+_BUILDERS: Mapping[str, Callable[[VifArguments], VIFBase]] = {
+    "linux_bridge": _linux_bridge,
+    "ovs": _ovs,
+    "tap": _tap,
+}
 
 
 def _refuse_together(wrong: bool, text: str, hint: str) -> None:

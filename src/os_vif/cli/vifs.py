@@ -280,6 +280,7 @@ def _show_preview(cards: Sequence[Card], found: Preview, common: Common) -> int:
 def _show_differences(cards: Sequence[Card], found: Sequence[list[Difference]], common: Common) -> None:
     from os_vif.cli import wording
     from os_vif.host.differences import Remedy
+    from os_vif.host.plan import Script
 
     if common.output_format is Format.JSON:
         _show_differences_json(cards, found)
@@ -294,7 +295,8 @@ def _show_differences(cards: Sequence[Card], found: Sequence[list[Difference]], 
         ]
         output.show_table(("object", "attribute", "should be", "is", "what helps"), rows)
         for difference in differences:
-            if difference.remedy is Remedy.REFUSE:
+            # the reason, or what the script had to say
+            if difference.remedy is Remedy.REFUSE or isinstance(difference.resource, Script):
                 output.say(difference.message)
 
 

@@ -16,6 +16,7 @@ from os_vif.host.plan import (
     Ownership,
     Rename,
     Resource,
+    Script,
     SriovVf,
     Tap,
     Veth,
@@ -63,6 +64,8 @@ def resource(wanted: Resource) -> str:
             return f"port of {wanted.bridge}"
         case AddressMove():
             return f"addresses and routes are on {wanted.target}"
+        case Script():
+            return f"connected by plug script {wanted.script}"
         case FilterRules():
             return f"filter rules: traffic {'passes' if wanted.gateway else 'is dropped'}"
     for attribute in ("mtu", "address"):

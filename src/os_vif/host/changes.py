@@ -21,12 +21,14 @@ from os_vif.host.plan import (
     Bridge,
     BridgePort,
     FilterRules,
+    Hidden,
     Link,
     OvsBridge,
     OvsPort,
     Plan,
     Rename,
     Resource,
+    Script,
     SriovVf,
     Tap,
     Veth,
@@ -56,7 +58,7 @@ def merge(made: Iterable[steps.Step]) -> list[steps.Step]:
     last: dict[str, int] = {}
     for step in made:
         if not isinstance(step, steps.SetLink):
-            if step.phase == steps.SET:
+            if step.when == steps.SET:
                 last.clear()
             merged.append(step)
             continue
@@ -110,6 +112,8 @@ def inverse(done: Sequence[steps.Step]) -> list[steps.Step]:
             back.append(turned(scope=step.scope, **names))
         elif isinstance(step, steps.MoveAddresses):
             back.append(steps.MoveAddresses(scope=step.scope, source=step.target, target=step.source))
+        elif isinstance(step, steps.Place) and step.resource.ownership is OWNED:
+            back.append(steps.Remove(scope=step.scope, resource=step.resource))
     return back
 
 
@@ -259,11 +263,10 @@ def _address_move(
         yield steps.MoveAddresses(scope=scope, source=move.source, target=move.target)
 
 
-def _filter_rules(
-    rules: FilterRules, found: Differences, plan: Plan, host: Host, scope: int
-) -> Iterator[steps.Step]:
-    if host.filters is None or found:
-        yield steps.ApplyFilter(scope=scope, rules=rules)
+def _hidden(resource: Hidden, found: Differences, plan: Plan, host: Host, scope: int) -> Iterator[steps.Step]:
+    """Also where nobody has looked: the privileged side looks first, and leaves alone what is as it should be."""
+    if resource not in host.hidden or found:
+        yield steps.Place(scope=scope, resource=resource)
 
 
 _MAKE: dict[type, Callable[..., Iterator[steps.Step]]] = {
@@ -273,10 +276,11 @@ _MAKE: dict[type, Callable[..., Iterator[steps.Step]]] = {
     Link: _link,
     BridgePort: _bridge_port,
     AddressMove: _address_move,
-    FilterRules: _filter_rules,
+    FilterRules: _hidden,
     Veth: _veth,
     Rename: _rename,
     OvsBridge: _ovs,
     OvsPort: _ovs,
     SriovVf: _sriov_vf,
+    Script: _hidden,
 }

@@ -30,6 +30,7 @@ from os_vif.host.plan import (
     Plan,
     Rename,
     Resource,
+    Script,
     SriovVf,
     Tap,
     Veth,
@@ -283,9 +284,16 @@ def _address_move(move: AddressMove, plan: Plan, host: Host) -> Iterator[Differe
 
 
 def _filter_rules(rules: FilterRules, plan: Plan, host: Host) -> Iterator[Difference]:
-    if host.filters is not None and not host.filters[rules]:
-        text = f"{rules.bridge}: its filter rules are missing or not as they should be"
-        yield Difference(rules, "rules", True, False, Remedy.MEND, text)
+    words = host.hidden.get(rules)
+    if words:
+        yield Difference(rules, "rules", True, False, Remedy.MEND, f"{rules.bridge}: {words}")
+
+
+def _script(script: Script, plan: Plan, host: Host) -> Iterator[Difference]:
+    words = host.hidden.get(script)
+    if words:
+        text = f"{script.device}: plug script {script.script}: {words}"
+        yield Difference(script, f"script {script.script}", "plugged", "not plugged", Remedy.MEND, text)
 
 
 _COMPARE: dict[type, Callable[..., Iterator[Difference]]] = {
@@ -301,4 +309,5 @@ _COMPARE: dict[type, Callable[..., Iterator[Difference]]] = {
     OvsBridge: _ovs_bridge,
     OvsPort: _ovs_port,
     SriovVf: _sriov_vf,
+    Script: _script,
 }

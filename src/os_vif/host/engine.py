@@ -23,20 +23,23 @@ from os_vif.host.ovs import DatabaseLostError
 from os_vif.host.ovs.state import OvsState
 from os_vif.host.passes import Outcome, Run, Runner, StaleError, call, lender, lock_name, unwrapped
 from os_vif.host.plan import (
+    HIDDEN,
     OWNED,
     SHARED,
     BridgePort,
-    FilterRules,
+    Hidden,
     OvsBridge,
     OvsDatabase,
     OvsPort,
     Plan,
     Resource,
+    Script,
 )
 from os_vif.host.waiting import HostMonitor
 
 LOG = logging.getLogger(__name__)
 
+_PAUSE, _PAUSE_MAX = 0.1, 2.0  # seconds between two looks at what the privileged side alone can see
 _ATTEMPTS = 4  # another process may change the host between our look and our change
 
 
@@ -69,7 +72,11 @@ def apply(jobs: Sequence[Job], *, force: bool = False) -> list[Outcome]:
 
 def check(jobs: Sequence[Job]) -> list[list[Difference]]:
     """What differs from each plan, object by object; an empty list is a VIF that is plugged as planned."""
-    host = _observe_all(jobs)
+    host = observe([job.plan for job in jobs], route_socket())
+    seen, errors = look(jobs)
+    for error in errors.values():
+        raise error
+    host = replace(host, hidden=seen)
     return [_obstacle(job.plan) + [d for d in diff.compare(job.plan, host) if not d.implied] for job in jobs]
 
 
@@ -107,6 +114,7 @@ def wait_ready(job: Job, timeout: float) -> None:
     :raises os_vif.exception.NotReady: with what still differs
     """
     deadline = time.monotonic() + timeout
+    pause = _PAUSE
     reasons: list[str] = []
     try:
         with HostMonitor(job.plan, deadline) as monitor:
@@ -114,25 +122,35 @@ def wait_ready(job: Job, timeout: float) -> None:
                 reasons = [str(d) for d in found]
                 if time.monotonic() >= deadline:
                     raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons=reasons)
-                monitor.wait()
+                if all(isinstance(d.resource, HIDDEN) for d in found):
+                    monitor.wait(
+                        pause
+                    )  # nobody tells of changes there: it is asked again, ever more patiently
+                    pause = min(2 * pause, _PAUSE_MAX)
+                else:
+                    monitor.wait()
     except DatabaseLostError as error:
         reasons.append(str(error))
         raise exception.NotReady(vif=job.plan.vif_id, timeout=timeout, reasons=reasons) from error
 
 
-def _observe_all(jobs: Sequence[Job]) -> Host:
-    """A snapshot with the filter rules, which take privileges to read."""
-    host = observe([job.plan for job in jobs], route_socket())
-    filters: dict[FilterRules, bool] = {}
+def look(jobs: Sequence[Job]) -> tuple[dict[Hidden, str], dict[Hidden, Exception]]:
+    """Have the privileged side look at what only it can see.
+
+    Returns what is wrong with each resource, in words ("" for nothing), and why others could not be looked at.
+
+    :raises os_vif.exception.NoPrivileges: there is no privileged side
+    """
+    seen: dict[Hidden, str] = {}
+    errors: dict[Hidden, Exception] = {}
     for group in _by_runner(jobs, range(len(jobs))):
-        rules = list(dict.fromkeys(r for i in group for r in jobs[i].plan if isinstance(r, FilterRules)))
-        if rules:
-            reads = [steps.ReadFilter(scope=n, rules=r) for n, r in enumerate(rules)]
-            outcome = call(jobs[group[0]].runner, reads, {n: [n] for n in range(len(rules))})
-            for error in outcome.errors.values():
-                raise error
-            filters.update({r: bool(outcome.answers[n]) for n, r in enumerate(rules)})
-    return replace(host, filters=filters)
+        wanted = list(dict.fromkeys(r for i in group for r in jobs[i].plan if isinstance(r, HIDDEN)))
+        if wanted:
+            looks = [steps.Look(scope=n, resource=r) for n, r in enumerate(wanted)]
+            outcome = call(jobs[group[0]].runner, looks, {n: [n] for n in range(len(wanted))})
+            seen.update({wanted[n]: str(words) for n, words in outcome.answers.items()})
+            errors.update({wanted[n]: unwrapped(error) or error for n, error in outcome.errors.items()})
+    return seen, errors
 
 
 def _remove_once(jobs: Sequence[Job], todo: Sequence[int], *, first: bool) -> dict[int, Exception]:
@@ -320,8 +338,12 @@ def _drop_new(job: Job, before: Host) -> None:
         from os_vif.host.ovs.commit import Commit
 
         problems += Commit([make_rows(r, job.plan, scope=0) for r in rows], before.ovs).undo({0})
-    links = [r for r in job.plan if r.ownership is OWNED and r not in rows]
-    new = [r for r in links if r.key not in {("link", name) for name in before.links}]
+    owned = [r for r in job.plan if r.ownership is OWNED and r not in rows]
+    there = {("link", name) for name in before.links}
+    # a script's work is as new as the links it was done on
+    new = [r for r in owned if r.key not in there]
+    if all(isinstance(r, Script) for r in new):
+        new = []
     problems += [error for error in remove([Job(Plan(vif, tuple(new)), job.runner)]) if error is not None]
     for problem in problems:
         LOG.error("VIF %s: could not roll back an unverified plug: %s", vif, problem)

@@ -6,30 +6,36 @@ calls. What each kind of step does is in os_vif.host.acts.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from os_vif.host import locks, netlink, steps
-from os_vif.host.acts import links, rules, vfs
+from os_vif.host.acts import addresses, hidden, links, vfs
+from os_vif.host.acts.filters import FilterKeeper
+from os_vif.host.hidden import Keeper, LaterError
 from os_vif.host.ledger import Act, Ledger
 from os_vif.host.plan import SHARED_MARK
 
-_RUN: dict[type[steps.Step], Act] = {**links.RUN, **rules.RUN, **vfs.RUN}
+_RUN: dict[type[steps.Step], Act] = {**links.RUN, **addresses.RUN, **hidden.RUN, **vfs.RUN}
 
 
-def execute(request: Mapping[str, object]) -> dict[str, object]:
+def execute(
+    request: Mapping[str, object], keepers: Sequence[Keeper] = (FilterKeeper(),)
+) -> dict[str, object]:
     """Run one pass, or lend what a pass needs.
 
     request: "steps" (os_vif.host.steps in wire form), "dependents" (for each scope, as [scope, scopes], those that
     are of no use without it, itself among them when it is a VIF's); or "lend": the place where the caller waits for
     the lock files (os_vif.host.locks).
 
-    Returns "errors": [scope, step, object, reason, stale] for each scope that failed (stale: the host changed since
-    the engine looked, so that it is worth another look), "leftovers": what could not be rolled back, as sentences,
-    and "answers": what was read, as [scope, value].
+    keepers: of what only this side can see. Whoever receives the request says which there are: to run plug scripts is
+    more than to change the network, and only the daemon that is configured for it does so.
+
+    Returns "errors": [scope, step, object, reason, verdict] for each scope that failed (verdict: one of
+    os_vif.host.ledger; stale: the host changed since the engine looked, so that it is worth another look),
+    "leftovers": what could not be rolled back, as sentences, and "answers": what was read, as [scope, value].
     """
     place = request.get("lend")
     if place is not None:
@@ -39,9 +45,14 @@ def execute(request: Mapping[str, object]) -> dict[str, object]:
     dependents = {int(scope): frozenset(others) for scope, others in _list(request, "dependents")}
     if any(step.scope not in dependents for step in parsed):
         raise ValueError("a step belongs to no scope")
-    ledger = Ledger(netlink.route_socket(), dependents)
-    if not all(_is_satisfied(step) for step in parsed):
-        _run(ledger, sorted(parsed, key=lambda s: s.phase))
+    by_kind = {keeper.kind: keeper for keeper in keepers}
+    _refuse_unkept(parsed, by_kind)
+    places = [step for step in parsed if isinstance(step, steps.Place)]
+    looked = len(places) == len(parsed)
+    ledger = Ledger(netlink.route_socket(), dependents, by_kind, looked=looked)
+    if looked:  # of a plug again, as a rule: there is nothing to do
+        parsed = _wrong(ledger, places)
+    _run(ledger, sorted(parsed, key=lambda s: s.when))
     return ledger.outcome()
 
 
@@ -52,22 +63,34 @@ def _list(request: Mapping[str, object], key: str) -> Sequence[Any]:
     return value
 
 
-def _is_satisfied(step: steps.Step) -> bool:
-    """Whether there is nothing to do: the engine cannot see filter rules, so it asks for them at every plug."""
-    if not isinstance(step, steps.ApplyFilter):
-        return False
-    from os_vif.host import filters
+def _refuse_unkept(parsed: Sequence[steps.Step], keepers: Mapping[type, Keeper]) -> None:
+    for step in parsed:
+        if isinstance(step, (steps.Look, steps.Place, steps.Remove)) and type(step.resource) not in keepers:
+            raise ValueError(
+                f"could not {step}: this privileged side does not do that. A plugin whose plans have plug scripts"
+                " needs the runner of vif_plug_script.privsep, or one like it"
+            )
 
-    with contextlib.suppress(filters.FilterError):  # the step itself will tell
-        return filters.present(step.rules)
-    return False
+
+def _wrong(ledger: Ledger, places: Sequence[steps.Place]) -> list[steps.Step]:
+    """Those of the steps for which there is something to do: the engine cannot see it, so it asks at every plug."""
+    wrong: list[steps.Step] = []
+    for kind, keeper in ledger.keepers.items():
+        asked = [step for step in places if type(step.resource) is kind]
+        found = keeper.look([step.resource for step in asked]) if asked else ()
+        for step, words in zip(asked, found, strict=True):
+            if isinstance(words, LaterError):
+                ledger.failed(step, words, step.resource.key[1])
+            elif words:  # or an error, which the step itself will tell
+                wrong.append(step)
+    return wrong
 
 
 def _run(ledger: Ledger, todo: Sequence[steps.Step]) -> None:
     """Run all steps, phase by phase; then undo those of the scopes that failed."""
     _refuse_stale(ledger, todo)
     try:
-        for _, phase in groupby(todo, key=lambda s: s.phase):
+        for _, phase in groupby(todo, key=lambda s: s.when):
             for kind, group in groupby(phase, key=type):
                 wanted = [step for step in group if not ledger.is_lost(step.scope)]
                 if wanted:

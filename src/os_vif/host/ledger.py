@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from os_vif.host import netlink, steps
+from os_vif.host.hidden import Keeper, LaterError, Undo
 
-Undo = Callable[[], None]
+__all__ = ["FAILED", "LATER", "STALE", "Act", "Ledger", "Undo"]
+
+FAILED, STALE, LATER = "failed", "stale", "later"
+"""Of a step that was not carried out: for good, because the host had changed, or for now."""
 Act = Callable[..., None]
 """Carries out steps of one kind: takes the Ledger and the steps."""
 
@@ -18,14 +22,25 @@ Act = Callable[..., None]
 class Ledger:
     """Kept while os_vif.host.executor runs the steps of one pass; socket: to the kernel.
 
-    dependents: for each scope those that are of no use without it.
+    dependents: for each scope those that are of no use without it; keepers: of what only this side can see, by kind;
+    looked: they have just found that what is to be placed is not as it should be.
     """
 
-    def __init__(self, socket: netlink.RouteSocket, dependents: Mapping[int, frozenset[int]]) -> None:
+    def __init__(
+        self,
+        socket: netlink.RouteSocket,
+        dependents: Mapping[int, frozenset[int]],
+        keepers: Mapping[type, Keeper],
+        *,
+        looked: bool = False,
+    ) -> None:
         self.socket = socket
+        self.keepers = keepers
+        self.looked = looked
         self._dependents = dependents
         self._done: list[tuple[int, steps.Step, Undo | None]] = []
         self._errors: dict[int, list[object]] = {}
+        self._noted: dict[int, list[object]] = {}
         self._leftovers: list[str] = []
         self._answers: list[list[object]] = []
 
@@ -33,11 +48,17 @@ class Ledger:
         """A step was carried out, or may have been."""
         self._done.append((step.scope, step, undo))
 
-    def failed(self, step: steps.Step, error: Exception, object_: str, *, stale: bool = False) -> None:
-        """A step was not carried out; stale: because the host is not as it was when the step was made."""
-        details: list[object] = [str(step), object_, _reason(step, error), stale]
+    def failed(
+        self, step: steps.Step, error: Exception, object_: str, *, stale: bool = False, go_on: bool = False
+    ) -> None:
+        """A step was not carried out; stale: because the host is not as it was when the step was made; go_on: what
+        else is to be done for its scope is done all the same.
+        """
+        verdict = STALE if stale else LATER if isinstance(error, LaterError) else FAILED
+        details: list[object] = [str(step), object_, _reason(step, error), verdict]
+        errors = self._noted if go_on else self._errors
         for scope in {step.scope, *self._dependents[step.scope]}:
-            self._errors.setdefault(scope, details)
+            errors.setdefault(scope, details)
 
     def answer(self, step: steps.Step, value: object) -> None:
         """What a step that reads has found."""
@@ -60,7 +81,7 @@ class Ledger:
 
     def outcome(self) -> dict[str, Any]:
         """What `os_vif.host.executor.execute` returns."""
-        errors = [[scope, *error] for scope, error in self._errors.items()]
+        errors = [[scope, *error] for scope, error in (self._noted | self._errors).items()]
         return {"errors": errors, "leftovers": self._leftovers, "answers": self._answers}
 
 

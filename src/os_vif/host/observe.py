@@ -1,7 +1,7 @@
 """What is on the host now: a snapshot of just the objects that some plans speak of.
 
-Reading needs no privileges, except for filter rules, which the engine has its privileged side read. The engine
-calls `observe` before it compares and again after it changed something.
+Reading needs no privileges, except for what the engine has its privileged side look at (os_vif.host.hidden). The
+engine calls `observe` before it compares and again after it changed something.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from os_vif.host.ovs.state import OvsState
 from os_vif.host.plan import (
     AddressMove,
     BridgePort,
-    FilterRules,
+    Hidden,
     OvsBridge,
     OvsDatabase,
     OvsPort,
@@ -34,14 +34,14 @@ class Host:
     links: by name, absent ones missing; names: of links by interface index, as far as the plans' links refer to
     them; configured: for each AddressMove's source whether it still has layer-3 configuration;
     vfs: of a plan's SR-IOV NICs, by the name of the netdev, the virtual functions by number;
-    filters: whether a bridge's rules are there, None as long as nobody with privileges looked; ovs: what the
-    plans name in Open vSwitch databases.
+    hidden: what the privileged side finds wrong with what only it can see, in words, "" for nothing; what nobody has
+    looked at is missing; ovs: what the plans name in Open vSwitch databases.
     """
 
     links: Mapping[str, Link]
     names: Mapping[int, str] = field(default_factory=dict)
     configured: Mapping[str, bool] = field(default_factory=dict)
-    filters: Mapping[FilterRules, bool] | None = None
+    hidden: Mapping[Hidden, str] = field(default_factory=dict)
     ovs: Mapping[OvsDatabase, OvsState] = field(default_factory=dict)
     vfs: Mapping[str, Mapping[int, Vf]] = field(default_factory=dict)
 

@@ -216,9 +216,10 @@ def call(
     }
     reply = runner(request)
     errors: dict[int, Exception] = {}
-    for scope, step, name, reason, stale in reply["errors"]:  # type: ignore[attr-defined]
-        failure = exception.StepFailed(step=step, object=name, reason=reason)
-        errors[scope] = StaleError(failure) if stale else failure
+    for scope, step, name, reason, verdict in reply["errors"]:  # type: ignore[attr-defined]
+        kind = exception.TryAgainLater if verdict == "later" else exception.StepFailed
+        failure = kind(step=step, object=name, reason=reason)
+        errors[scope] = StaleError(failure) if verdict == "stale" else failure
     for sentence in reply["leftovers"]:  # type: ignore[attr-defined]
         LOG.error("Roll-back: %s", sentence)
     answers = {scope: value for scope, value in reply["answers"]}  # type: ignore[attr-defined]  # noqa: C416

@@ -5,19 +5,20 @@ It goes the engine's way (observe, compare, steps) and stops before anything run
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from os_vif import exception
-from os_vif.host import changes, diff, engine, passes, removals, steps
+from os_vif.host import changes, diff, engine, removals, steps
 from os_vif.host.conflicts import conflicts, refusal
 from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import route_socket
 from os_vif.host.observe import Host, observe
 from os_vif.host.ovs.state import OvsState
 from os_vif.host.ovs.steps import MakeOvs, OvsStep, RemoveOvsBridge, RemoveOvsPort
-from os_vif.host.plan import OWNED, SHARED, BridgePort, FilterRules, Plan, Resource
+from os_vif.host.plan import OWNED, SHARED, BridgePort, Plan, Resource
 
 if TYPE_CHECKING:
     from os_vif.host.ovsdb import Operation
@@ -45,8 +46,12 @@ class Preview:
 
 
 def plug(jobs: Sequence[engine.Job]) -> Preview:
-    """The changes that would plug these VIFs now. Where nobody may read the filter rules, they are in the list."""
+    """The changes that would plug these VIFs now. Filter rules and plug scripts are in the list also where nobody may
+    look whether they are needed.
+    """
     host = observe([job.plan for job in jobs], route_socket())
+    with contextlib.suppress(exception.NoPrivileges):
+        host = replace(host, hidden=engine.look(jobs)[0])
     preview = Preview()
     made: list[steps.Step] = []
     shared: dict[Resource, int] = {}
@@ -70,11 +75,7 @@ def plug(jobs: Sequence[engine.Job]) -> Preview:
                 # numbered from below, as the engine does it: a scope of its own
                 scope = shared[resource] = -1 - len(shared)
                 whose[scope] = [vif_id]
-                made += [
-                    step
-                    for step in changes.to_make(resource, about, job.plan, host, scope)
-                    if not (isinstance(step, steps.ApplyFilter) and _is_placed(step.rules, job.runner))
-                ]
+                made += changes.to_make(resource, about, job.plan, host, scope)
     preview.changes = _changes(made, whose, host)
     return preview
 
@@ -105,19 +106,10 @@ def _refused(plan: Plan, found: Sequence[Difference]) -> Exception | None:
     return refusal(plan, first) if first is not None else None
 
 
-def _is_placed(rules: FilterRules, runner: passes.Runner) -> bool:
-    """Whether rules are there; the engine, which does not read them first, has them placed in any case."""
-    try:
-        outcome = passes.call(runner, [steps.ReadFilter(scope=0, rules=rules)], {0: [0]})
-    except exception.NoPrivileges:
-        return False
-    return bool(outcome.answers.get(0))
-
-
 def _changes(made: Sequence[steps.Step], whose: Mapping[int, Sequence[str]], host: Host) -> list[Change]:
     """In the executor's order, shared objects first; rows last, though they are written at the same time."""
     merged = changes.merge(sorted(made, key=lambda step: step.scope >= 0))
-    in_order = sorted(merged, key=lambda step: (isinstance(step, OvsStep), step.phase))
+    in_order = sorted(merged, key=lambda step: (isinstance(step, OvsStep), step.when))
     return [_change(step, whose, host) for step in in_order]
 
 

@@ -26,16 +26,22 @@ default = priv_context.PrivContext(
 Call = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 
-@default.entrypoint
-def execute(request: dict[str, object]) -> dict[str, object]:
-    """Run a pass in the daemon of the default context."""
-    from os_vif.host import executor  # only the daemon needs it
+def _execute(request: Mapping[str, object]) -> dict[str, object]:
+    from os_vif.host import executor  # only where there are privileges it is needed
 
     return executor.execute(request)
 
 
-def runner(context: priv_context.PrivContext, entrypoint: Call) -> Call:
+@default.entrypoint
+def execute(request: dict[str, object]) -> dict[str, object]:
+    """Run a pass in the daemon of the default context."""
+    return _execute(request)
+
+
+def runner(context: priv_context.PrivContext, entrypoint: Call, here: Call = _execute) -> Call:
     """Make a runner from a privsep context and an entry point of it that calls os_vif.host.executor.execute.
+
+    here: what the entry point calls, if it calls that with arguments of its own.
 
     The daemon is used where one is configured (helper_command) or running, or where this process may not change the
     network itself; otherwise the steps run right here, which saves the start of a daemon.
@@ -44,9 +50,7 @@ def runner(context: priv_context.PrivContext, entrypoint: Call) -> Call:
     def run_steps(request: Mapping[str, object]) -> Mapping[str, object]:
         section = cfg.CONF[context.cfg_section]
         if context.channel is None and not section.helper_command and _is_privileged(os.geteuid()):
-            from os_vif.host import executor
-
-            return executor.execute(request)
+            return here(request)
         try:
             return entrypoint(request)
         except (daemon.FailedToDropPrivileges, OSError) as error:

@@ -26,10 +26,12 @@ from os_vif.host.plan import (
     OvsPort,
     Plan,
     Rename,
+    Script,
     SriovVf,
     Tap,
     Veth,
     Vlan,
+    link_names,
 )
 
 _KINDS: dict[type, str] = {Bridge: "bridge", Tap: "tun", Vlan: "vlan", Veth: "veth"}
@@ -54,7 +56,10 @@ def to_remove(plan: Plan, host: Host, scope: int) -> list[steps.Step]:
         found = diff.compare(Plan(plan.vif_id, (resource,)), host)
         if any(d.attribute in ("present", "kind") or _is_of_another(d) for d in found):
             continue
-        if isinstance(resource, Rename):
+        if isinstance(resource, Script):
+            if not _is_device_of_another(resource, plan, host):
+                made.append(steps.Remove(scope=scope, resource=resource))
+        elif isinstance(resource, Rename):
             made += _name_back(resource, host, scope)
         elif isinstance(resource, SriovVf):
             made += _given_back(resource, host, scope)
@@ -70,6 +75,15 @@ def to_remove(plan: Plan, host: Host, scope: int) -> list[steps.Step]:
 
 def _is_of_another(difference: Difference) -> bool:
     return difference.attribute == "mark" and difference.remedy is Remedy.REFUSE
+
+
+def _is_device_of_another(script: Script, plan: Plan, host: Host) -> bool:
+    """Whether the device that the script would unplug belongs to another VIF, or to somebody else."""
+    links = [
+        r for r in plan if r.ownership is OWNED and type(r) in _KINDS and script.device in link_names([r])
+    ]
+    found = diff.compare(Plan(plan.vif_id, tuple(links)), host)
+    return any(d.attribute == "kind" or _is_of_another(d) for d in found)
 
 
 def _ovs(resource: OvsBridge | OvsPort, plan: Plan, host: Host, scope: int) -> Iterator[steps.Step]:
@@ -124,7 +138,7 @@ def to_remove_shared(plans: Iterable[Plan], host: Host, used: set[str], scope: i
     made: list[steps.Step] = []
     for resource in reversed(resources):
         if isinstance(resource, FilterRules) and resource.bridge in going:
-            made.append(steps.RemoveFilter(scope=scope, rules=resource))
+            made.append(steps.Remove(scope=scope, resource=resource))
         elif isinstance(resource, AddressMove) and resource.target in going:
             nic = host.links.get(resource.source)
             if nic is not None and not nic.up:  # routes cannot be over a link that is down

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from os_vif.host.scripts.fields import FAULTS as SCRIPT_FAULTS
+
 if TYPE_CHECKING:
     import socket
 
@@ -84,13 +86,15 @@ _LINK_NAME_FIELDS = frozenset({"name", "peer", "link", "port", "bridge", "source
 @functools.cache
 def _checked(kind: type[object]) -> tuple[str, ...]:
     """The fields for which check_field knows a rule: plans are made at every plug."""
-    known = _LINK_NAME_FIELDS | {"mtu", "address", "vlan_id"}
+    known = _LINK_NAME_FIELDS | {"mtu", "address", "vlan", "vlan_id", "number"} | SCRIPT_FAULTS.keys()
     return tuple(f.name for f in fields(kind) if f.name in known)  # type: ignore[arg-type]  # a dataclass
 
 
 def check_field(resource: str, name: str, value: object) -> None:
     fault: str | None = None
-    if resource.startswith("Ovs") and name in ("name", "bridge"):
+    if resource == "Script" and name in SCRIPT_FAULTS:
+        fault = SCRIPT_FAULTS[name](value)
+    elif resource.startswith("Ovs") and name in ("name", "bridge"):
         # rows, not links: a patch port's name may be longer than a link's
         if not isinstance(value, str) or not value or not value.isprintable() or "/" in value:
             fault = f"{value!r} is not the name of an Open vSwitch bridge or port"
@@ -177,7 +181,8 @@ class Link(_Checked):
     A missing SHARED one makes a plug fail with an error that names it; an EXTERNAL one is only reported by
     `check` and waited for by `wait_ready`. `mtu`, `address` and `up` are set where they differ, since the VIF
     asks for them; None leaves them alone. An OWNED one (a NIC's representor of the VIF, its virtual function) is set
-    down by an unplug, not deleted, and carries no mark; one with another address is another's by now. optional: its absence is no difference.
+    down by an unplug, not deleted, and carries no mark; one with another address is another's by now. optional: its
+    absence is no difference.
     """
 
     name: str
@@ -369,6 +374,30 @@ class SriovVf(_Checked):
         return ("vf", f"{self.name} vf {self.number}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script(_Checked):
+    """The plug script `script` has connected `device`: a link of the VIF, a PCI device, a socket.
+
+    Its links are ready before the script is run to plug, and are there until it has been run to unplug. payload: JSON
+    for its standard input; environment: OS_VIF_* variables with their values. Only a plugin whose runner has plug
+    scripts configured can carry it out, see vif_plug_script.privsep; what scripts are is in docs/scripts.md.
+    """
+
+    script: str
+    device: str
+    payload: str = field(default="{}", repr=False)
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    ownership: Ownership = OWNED
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("script", self.device)
+
+
+Hidden = FilterRules | Script
+"""What only the privileged side can look at: it is asked, where everybody may look at the rest."""
+HIDDEN = (FilterRules, Script)
+
 Resource = (
     Bridge
     | Tap
@@ -382,4 +411,5 @@ Resource = (
     | OvsBridge
     | OvsPort
     | SriovVf
+    | Script
 )

@@ -14,12 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from os_vif.host import hidden
 from os_vif.host import plan as _plan
 
 Wire = list[object]
 """A step as lists, strings, numbers and None: [class name, {field: value}]."""
 
-ADD, TUNE, SET, DELETE = range(4)
+LEAVE, ADD, TUNE, SET, JOIN, DELETE = range(6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,11 @@ class Step:
 
     phase: ClassVar[int] = SET
     scope: int
+
+    @property
+    def when(self) -> int:
+        """The phase in which this one is done, where that depends on more than its class."""
+        return self.phase
 
     def __str__(self) -> str:
         raise NotImplementedError
@@ -192,33 +198,42 @@ class MoveAddresses(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApplyFilter(Step):
-    """Make the filter rules of a bridge be there."""
+class Look(Step):
+    """Look at what only the privileged side can see; answered in the outcome's `answers`, in words ("": right)."""
 
-    rules: _plan.FilterRules
+    resource: _plan.Hidden
 
     def __str__(self) -> str:
-        return f"place the filter rules of {self.rules.bridge}"
+        return hidden.words(self.resource)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadFilter(Step):
-    """Look whether the filter rules of a bridge are there; answered in the outcome's `answers`."""
+class Place(Step):
+    """Make what only the privileged side can see be there."""
 
-    rules: _plan.FilterRules
+    resource: _plan.Hidden
+
+    @property
+    def when(self) -> int:
+        # a script finds the links of its VIF as they should be; rules are there before there is anything to forward
+        return JOIN if isinstance(self.resource, _plan.Script) else SET
 
     def __str__(self) -> str:
-        return f"read the filter rules of {self.rules.bridge}"
+        return hidden.words(self.resource)[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveFilter(Step):
-    """Take the filter rules of a bridge away."""
+class Remove(Step):
+    """Take away what only the privileged side can see."""
 
-    rules: _plan.FilterRules
+    resource: _plan.Hidden
+
+    @property
+    def when(self) -> int:
+        return LEAVE if isinstance(self.resource, _plan.Script) else SET
 
     def __str__(self) -> str:
-        return f"remove the filter rules of {self.rules.bridge}"
+        return hidden.words(self.resource)[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,9 +263,9 @@ _STEPS: dict[str, type[Step]] = {
         SetLink,
         SetVf,
         MoveAddresses,
-        ApplyFilter,
-        ReadFilter,
-        RemoveFilter,
+        Look,
+        Place,
+        Remove,
         DeleteLink,
     )
 }
@@ -267,10 +282,8 @@ def to_wire(steps: Iterable[Step]) -> list[Wire]:
     wire: list[Wire] = []
     for step in steps:
         values = [getattr(step, name) for name in _FIELDS[type(step)]]
-        if isinstance(step, (ApplyFilter, ReadFilter, RemoveFilter)):
-            rules = dataclasses.asdict(step.rules)
-            rules["ownership"] = str(rules["ownership"])
-            values[-1] = rules
+        if isinstance(step, (Look, Place, Remove)):
+            values[-1] = hidden.to_wire(step.resource)
         wire.append([type(step).__name__, *values])
     return wire
 
@@ -310,8 +323,8 @@ def _check(cls: type[Step], kwargs: dict[str, object]) -> None:
                 raise ValueError(f"{cls.__name__}.mark: {value!r} is not a mark of this project")
         elif field == "before" and cls in _SETTABLE:
             kwargs[field] = _before(cls, value)
-        elif field == "rules":
-            kwargs[field] = _rules(value)
+        elif field == "resource":
+            kwargs[field] = hidden.from_wire(value)
         elif type(value).__name__ not in _TYPES[cls][field]:
             raise ValueError(f"{cls.__name__}.{field}: {value!r} is not {' or '.join(_TYPES[cls][field])}")
         elif field in ("mtu", "address", "vlan_id", "vlan", "number"):
@@ -333,15 +346,3 @@ def _before(cls: type[Step], value: object) -> tuple[tuple[str, int | str | bool
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] not in _SETTABLE[cls]:
             raise ValueError(f"{cls.__name__}.before: {pair!r} is not an attribute and its value")
     return tuple((str(attribute), setting) for attribute, setting in value)
-
-
-def _rules(value: object) -> _plan.FilterRules:
-    if not isinstance(value, dict):
-        raise ValueError(f"rules: {value!r} is not a mapping")  # noqa: TRY004  # bad data, not a bug
-    fields = dict(value)
-    fields["forward_interfaces"] = tuple(fields.get("forward_interfaces", ()))
-    fields["ownership"] = _plan.Ownership(fields.get("ownership", _plan.SHARED))
-    try:
-        return _plan.FilterRules(**fields)
-    except TypeError as error:
-        raise ValueError(f"rules: {error}") from error

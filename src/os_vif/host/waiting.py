@@ -37,8 +37,8 @@ class HostMonitor:
         self._stack = contextlib.ExitStack()
         self._links = self._stack.enter_context(LinkMonitor())
 
-    def wait(self) -> None:
-        """Return when something may have changed since the last look, or at the deadline.
+    def wait(self, at_most: float | None = None) -> None:
+        """Return when something may have changed since the last look, at the deadline, or after `at_most` seconds.
 
         The first call subscribes to the databases and returns at once: what is right already, which is most of
         what is waited for, costs no connection for it.
@@ -60,6 +60,7 @@ class HostMonitor:
             if any(changed):
                 return
             left = self._deadline - time.monotonic()
+            left = left if at_most is None else min(left, at_most)
             with selectors.DefaultSelector() as selector:
                 links = selector.register(self._links, selectors.EVENT_READ)
                 for monitor in self._databases:

@@ -19,9 +19,11 @@ from os_vif.host.plan import (
     Bridge,
     BridgePort,
     FilterRules,
+    Hidden,
     Link,
     Plan,
     Resource,
+    Script,
     Tap,
     Vlan,
     link_name_fault,
@@ -59,6 +61,7 @@ TAP = Tap(name="tap1", mtu=1450, address="fe:00:00:00:00:01")
 PORT = BridgePort(port="tap1", bridge="br0")
 UPLINK = BridgePort(port="eth0", bridge="br0", ownership=SHARED)
 VLAN = Vlan(name="vlan5", link="eth0", vlan_id=5, ownership=SHARED)
+SCRIPT = Script(script="midonet", device="tap1")
 RULES = FilterRules(bridge="br0", gateway=True, prefix="nova")
 MOVE = AddressMove(source="eth0", target="br0")
 
@@ -68,12 +71,12 @@ eth0 = link(4, "eth0", "")
 other0 = link(9, "other0", "bridge")
 
 
-def host(*links: Observed, filters: dict[FilterRules, bool] | None = None, configured: bool = False) -> Host:
+def host(*links: Observed, hidden: dict[Hidden, str] | None = None, configured: bool = False) -> Host:
     return Host(
         links={link.name: link for link in links},
         names={link.index: link.name for link in links},
         configured={"eth0": configured},
-        filters=filters,
+        hidden=hidden or {},
     )
 
 
@@ -252,13 +255,23 @@ CASES = [
     Case(
         "rules that are missing",
         [RULES],
-        host(br0, filters={RULES: False}),
-        ["br0: its filter rules are missing or not as they should be"],
+        host(br0, hidden={RULES: "its filter rules are missing"}),
+        ["br0: its filter rules are missing"],
         "mend",
         ["place the filter rules of br0"],
     ),
-    Case("rules that are there", [RULES], host(br0, filters={RULES: True})),
+    Case("rules that are there", [RULES], host(br0, hidden={RULES: ""})),
     Case("rules that nobody looked at", [RULES], host(br0), steps=["place the filter rules of br0"]),
+    Case(
+        "a script that says no",
+        [TAP, SCRIPT],
+        host(br0, tap1, hidden={SCRIPT: "says that it is not plugged, exit code 1"}),
+        ["tap1: plug script midonet: says that it is not plugged, exit code 1"],
+        "mend",
+        ["plug tap1 with script midonet"],
+    ),
+    Case("a script that says yes", [TAP, SCRIPT], host(br0, tap1, hidden={SCRIPT: ""})),
+    Case("a script that nobody asked", [SCRIPT], host(), steps=["plug tap1 with script midonet"]),
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.host.test_plans_and_differences import link
 
 from os_vif.host import changes, diff, executor, removals, steps
+from os_vif.host.ledger import FAILED
 from os_vif.host.netlink import Link as Observed
 from os_vif.host.netlink import Message, NetlinkError, RouteSocket
 from os_vif.host.netlink.vf import Vf, set_vf
@@ -133,8 +134,8 @@ def test_one_refusal_is_undone_and_leaves_the_others_with_a_mocked_kernel() -> N
         f"set mac {NONE}, vlan 0 on vf 0 of nic0",
     ]
     assert sent[0].payload == set_vf("nic0", 0, address=MAC, vlan=7).payload
-    ((scope, step, name, reason, stale),) = outcome["errors"]  # type: ignore[attr-defined]
-    assert (scope, step, name, stale) == (0, str(made[0]), "nic0", False)
+    ((scope, step, name, reason, verdict),) = outcome["errors"]  # type: ignore[attr-defined]
+    assert (scope, step, name, verdict) == (0, str(made[0]), "nic0", FAILED)
     assert reason == "Operation not supported"
 
 

@@ -1,7 +1,7 @@
 """VIFs as network services send them, by what they are called there, each with what a guest wants of its card.
 
-The golden files beside this are named after them: NAME.xml for libvirt, NAME.args for QEMU, NAME.vmx for VMware. A VIF
-without one of them is one that such a guest cannot have.
+The golden files beside this are named after them: NAME.xml for libvirt, NAME.args for QEMU, NAME.vmx for VMware. A
+VIF without one of them is one that such a guest cannot have.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ _ALL = Card(
     packed=True,
     mtu=9000,
     boot_order=1,
-    filterref=FilterRef("no-spoofing", [("IP", "192.0.2.7"), ("IP", "192.0.2.8"), ("DHCPSERVER", "192.0.2.2")]),
+    filterref=FilterRef(
+        "no-spoofing", [("IP", "192.0.2.7"), ("IP", "192.0.2.8"), ("DHCPSERVER", "192.0.2.2")]
+    ),
     alias="ua-frontend",
     driver="qemu",
     **_LIMITS,  # type: ignore[arg-type]  # a dictionary of two
@@ -123,7 +125,9 @@ SAMPLES: Mapping[str, Sample] = {
     "ib_hostdev": Sample(hostdev("generic", port_profile=vif.VIFPortProfileScript(script="ib"))),
     "remote-managed": Sample(hostdev()),
     "vhostuser-server": Sample(
-        made(vif.VIFVHostUser, mode="server", path="/run/openvswitch/vhu1a2b3c4d-ca", vif_name="vhu1a2b3c4d-ca"),
+        made(
+            vif.VIFVHostUser, mode="server", path="/run/openvswitch/vhu1a2b3c4d-ca", vif_name="vhu1a2b3c4d-ca"
+        ),
         Card(queues=2, rx_queue_size=512, tx_queue_size=1024),
     ),
     "vhostuser-client": Sample(made(vif.VIFVHostUser, mode="client", path="/run/vpp/a,b.sock")),

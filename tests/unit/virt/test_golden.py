@@ -1,7 +1,7 @@
 """Every VIF as libvirt, QEMU and VMware are told of it, held against files that a person has read.
 
-A file that is not there stands for a kind of guest that cannot have such a VIF. After a change that is meant, write the
-files anew with `python -m tests.unit.virt.test_golden`, and read what git says has changed.
+A file that is not there stands for a kind of guest that cannot have such a VIF. After a change that is meant, write
+the files anew with `python -m tests.unit.virt.test_golden`, and read what git says has changed.
 """
 
 from __future__ import annotations
