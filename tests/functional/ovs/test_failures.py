@@ -74,7 +74,14 @@ def test_a_kernel_operation_fails_when_a_broken_vif_is_mended(switch: OpenVSwitc
     tap = short("tap", 1)
     switch.vsctl(
         *("set", "Port", tap, "tag=5", "vlan_mode=access", "--", "clear", "Port", tap, "trunks", "--"),
-        *("set", "Interface", tap, "external_ids:iface-id=other", "external_ids:theirs=1", "mtu_request=1400"),
+        *(
+            "set",
+            "Interface",
+            tap,
+            "external_ids:iface-id=other",
+            "external_ids:theirs=1",
+            "mtu_request=1400",
+        ),
     )
     ip("link", "set", tap, "down", "mtu", 1400)
     before = host(switch)
