@@ -86,13 +86,9 @@ class Section:
             return default
         if isinstance(value, bool):
             return value
-        word = (
-            value.lower()
-            if isinstance(value, str)
-            else "01"[value]
-            if isinstance(value, int) and value in (0, 1)
-            else ""
-        )
+        if isinstance(value, str):
+            value = value.lower()
+        word = str(value) if isinstance(value, str) or value in (0, 1) else ""
         if word in _TRUE | _FALSE:
             return word in _TRUE
         raise self.invalid(key, f"must be true or false, not {_shown(value)}")
