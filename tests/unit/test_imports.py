@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "os_vif.host": HOST,
     "os_vif.plugin": HOST,
     "os_vif": FACE,
-    "os_vif.cli": FACE,
+    "os_vif.cli": FACE | {"os_vif.virt"},
     # later rooms: guests and the network side know nothing of the host
     "os_vif.virt": {"os_vif.objects"} | GROUND,
     "os_vif.binding": {"os_vif.objects"} | GROUND,

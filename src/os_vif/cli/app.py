@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from os_vif.cli import errors, host, marked, output, scripts, vifs
+from os_vif.cli import errors, host, marked, output, render, scripts, vifs
 from os_vif.cli.arguments import Format, flattened
 
 _EPILOG = """\b
@@ -17,7 +17,7 @@ Exit codes:
   0    done; or everything is as it should be
   1    check found differences, or wait ran out of time
   2    bad input or usage
-  3    no such plugin, or the plugin cannot do that
+  3    no such plugin, or the plugin, or that kind of guest, cannot do that
   4    the host could not be changed; it is as it was before
   5    no privileges to change the host
   75   it cannot be done now; try again later
@@ -80,6 +80,6 @@ def _root(
     """What comes before the command."""
 
 
-for group in (vifs.COMMANDS, marked.COMMANDS, host.COMMANDS, scripts.COMMANDS):
+for group in (vifs.COMMANDS, marked.COMMANDS, host.COMMANDS, render.COMMANDS, scripts.COMMANDS):
     for name, command in group.items():
         app.command(name)(flattened(command))

@@ -156,10 +156,11 @@ def _exit_code(error: Exception) -> ExitCode:
         exception.InvalidObject,
         exception.InvalidVIF,
         exception.PlanConflict,
+        exception.InvalidCard,
         object_exception.VersionedObjectsException,
         cfg.Error,
     )
-    not_supported = (exception.NoMatchingPlugin, exception.CheckNotSupported)
+    not_supported = (exception.NoMatchingPlugin, exception.CheckNotSupported, exception.NotForGuest)
     if isinstance(error, bad_input) or _is_bad_value(error):
         return ExitCode.BAD_INPUT
     if isinstance(error, not_supported):

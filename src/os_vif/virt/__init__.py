@@ -4,7 +4,7 @@
     libvirt     VIF and card as XML; bringing guests up and down, hot-plugging, migration
     qemu        VIF and card as QEMU's arguments
     vmx         VIF and card as lines of a VMware configuration file
-    generic     the driver for network services that send metadata instead of VIFs, and the five drivers of 2012
+    generic     the driver that plugs and describes any VIF, also one that is sent as metadata; legacy: those of 2012
 
 All that is needed is in the VIF: nothing here looks at the host's network, or knows a switch. Compute services, the
 command line and os_vif.openstack call it.

@@ -21,7 +21,7 @@ GUEST = "VMware"
 # models that VMware's virtual hardware has; "vmxnet" is the second of that name, as Nova and libvirt call it
 MODELS = {"vmxnet3": "vmxnet3", "vmxnet2": "vmxnet", "vmxnet": "vmxnet", "e1000": "e1000", "e1000e": "e1000e"}
 MODELS |= {"pcnet": "vlance", "vlance": "vlance"}
-_MAX_CARDS = 10  # of one virtual machine
+MAX_CARDS = 10  # of one virtual machine
 _OWN_PREFIX = "00:50:56:"  # VMware's; in a file, up to 00:50:56:3f:ff:ff are free to be given by hand
 
 
@@ -32,8 +32,8 @@ def lines(vif: VIFBase, card: Card | None = None, *, number: int = 0) -> list[st
     :raises os_vif.exception.NotForGuest: a file has no words for such a VIF
     :raises os_vif.exception.InvalidCard: a wish that VMware's cards cannot have; limits are the port group's there
     """
-    if not 0 <= number < _MAX_CARDS:
-        raise ValueError(f"number: {number} is not between 0 and {_MAX_CARDS - 1}")
+    if not 0 <= number < MAX_CARDS:
+        raise ValueError(f"number: {number} is not between 0 and {MAX_CARDS - 1}")
     request = Request(vif, card or Card(), GUEST)
     network = _network(request)
     request.check_wishes({"model"}, "a card in a .vmx file")
