@@ -15,14 +15,14 @@ import ctypes
 import json
 import os
 import platform
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -30,6 +30,7 @@ from typing import Self
 from demo import image
 from demo.image import GuestImage
 from demo.qmp import Qmp, QmpError
+from demo.shell import Ping, Shell, ShellError
 
 # `say("a line")` tells the person at the terminal something.
 Say = Callable[[str], None]
@@ -62,19 +63,6 @@ class Nic:
 
 
 @dataclass(frozen=True, slots=True)
-class Ping:
-    """What came of a ping: packets sent and received, round-trip times in milliseconds."""
-
-    sent: int
-    received: int
-    rtts: tuple[float, ...]
-
-    def __str__(self) -> str:
-        times = f", round trip {min(self.rtts):.1f} to {max(self.rtts):.1f} ms" if self.rtts else ""
-        return f"{self.received} of {self.sent} packets came back{times}"
-
-
-@dataclass(frozen=True, slots=True)
 class Accelerator:
     """How QEMU executes the guest's instructions: "kvm" or "tcg" (emulation), and why that was chosen."""
 
@@ -98,11 +86,10 @@ class Guest:
         self.memory = memory
         self._accelerator = accelerator
         self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+        self._shell: Shell | None = None
         self._monitor: socket.socket | None = None
         self._qmp: Qmp | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
-        self._unread = b""
 
     def __enter__(self) -> Self:
         self.start()
@@ -122,10 +109,10 @@ class Guest:
             raise GuestError(self.name, "there is no image to boot: run python -m demo.prepare")
         accelerator_name = self._accelerator or accelerator(found).name
         self._directory = tempfile.TemporaryDirectory(prefix="os-vif-guest-")
-        self._control, control = socket.socketpair()
+        ours, control = socket.socketpair()
+        self._shell = Shell(ours, self._first_message)
         self._monitor, monitor = socket.socketpair()
         self._qmp = Qmp(self._monitor)
-        self._unread = b""
         with control, monitor, self._qemu_messages.open("wb") as messages:
             self._process = subprocess.Popen(
                 self._command(found, accelerator_name, control.fileno(), monitor.fileno()),
@@ -141,7 +128,8 @@ class Guest:
 
         Raises GuestError if that is not so after `timeout` seconds, or at once if QEMU ends.
         """
-        self._answer(timeout, "boot")
+        with self._spoken_to() as shell:
+            shell.wait_booted(timeout)
 
     def run(self, command: str, timeout: float = 10.0) -> str:
         """Run one line of shell in the guest; returns what it printed.
@@ -149,19 +137,13 @@ class Guest:
         Raises GuestError if the command fails, or does not end within `timeout` seconds (the guest is then of
         no more use).
         """
-        status, output = self._run(command, timeout)
-        if status != 0:
-            raise GuestError(self.name, f"{command}: exit code {status}: {output.strip()}")
-        return output
+        with self._spoken_to() as shell:
+            return shell.run(command, timeout)
 
     def ping(self, address: str, count: int = 3, size: int = 56) -> Ping:
         """Ping from the guest, five packets a second with `size` bytes of data each."""
-        _, output = self._run(f"ping -c {count} -i 0.2 -W 1 -s {size} {address}", timeout=count * 0.5 + 10)
-        summary = re.search(r"(\d+) packets transmitted, (\d+) packets received", output)
-        if summary is None:
-            raise GuestError(self.name, f"ping {address}: {output.strip()}")
-        rtts = tuple(float(rtt) for rtt in re.findall(r"time=([\d.]+) ms", output))
-        return Ping(int(summary[1]), int(summary[2]), rtts)
+        with self._spoken_to() as shell:
+            return shell.ping(address, count, size)
 
     def detach(self, number: int = 0, timeout: float = 10.0) -> None:
         """Take a network card out of the booted guest, which goes on running; its tap is free then.
@@ -206,10 +188,10 @@ class Guest:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        for channel in (self._control, self._monitor):
+        for channel in (self._shell, self._monitor):
             if channel is not None:
                 channel.close()
-        self._control = self._monitor = self._qmp = None
+        self._shell = self._monitor = self._qmp = None
         if self._directory is not None:
             self._directory.cleanup()
             self._directory = None
@@ -247,34 +229,18 @@ class Guest:
         except QmpError as error:
             raise self._failed(str(error)) from error
 
-    def _run(self, command: str, timeout: float) -> tuple[int, str]:
-        if "\n" in command:
-            raise ValueError(f"a command for a guest is one line: {command!r}")
-        if self._control is None:
+    @contextmanager
+    def _spoken_to(self) -> Iterator[Shell]:
+        if self._shell is None:
             raise GuestError(self.name, "is not running")
-        self._control.sendall(command.encode() + b"\n")
-        return self._answer(timeout, command)
-
-    def _answer(self, timeout: float, what: str) -> tuple[int, str]:
-        """Read to the line that image.INIT ends an answer with: the command's exit status and output."""
-        if self._control is None:
-            raise GuestError(self.name, "is not running")
-        deadline = time.monotonic() + timeout
-        while not (end := re.search(rb"\x04(\d+)\n", self._unread)):
-            self._control.settimeout(max(deadline - time.monotonic(), 0.001))
-            try:
-                received = self._control.recv(65536)
-            except TimeoutError:
-                raise self._failed(f"{what}: no answer within {timeout:g} s") from None
-            if not received:
-                raise self._failed(f"{what}: QEMU ended: {self._first_message()}")
-            self._unread += received
-        output, self._unread = self._unread[: end.start()], self._unread[end.end() :]
-        return int(end[1]), output.decode(errors="replace")
+        try:
+            yield self._shell
+        except ShellError as error:
+            raise self._failed(str(error)) from error
 
     def _first_message(self) -> str:
         messages = self._qemu_messages.read_text(errors="replace").splitlines()
-        return messages[0].removeprefix(f"{QEMU}: ") if messages else "without a message"
+        return f"QEMU ended: {messages[0].removeprefix(f'{QEMU}: ') if messages else 'without a message'}"
 
     def _failed(self, reason: str) -> GuestError:
         return GuestError(self.name, reason, self.console().strip().splitlines()[-20:])

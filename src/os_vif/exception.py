@@ -33,6 +33,10 @@ stay readable as `.kwargs`. The text says what failed, on what, and what to do.
      +-- GuestError                         the guests' side (os_vif.virt)
      |    +-- InvalidCard                   what is wanted of a network card makes no sense, or not with this VIF
      |    +-- NotForGuest                   this kind of guest has no such card
+     |    +-- GuestRuns                     what is to be started runs already
+     |    +-- CardPresent                   what is to be attached is there already
+     |    +-- CardKept                      a guest that was asked for a card has not given it back
+     |    +-- NotMigratable                 cards and the destination's VIFs do not belong together
      +-- NetworkMissingPhysicalNetwork      names that plugins of other projects may import:
      +-- NetworkInterfaceNotFound
      +-- NetworkInterfaceTypeNotDefined
@@ -296,6 +300,30 @@ class NotForGuest(GuestError):
     """`guest` is the kind of guest: libvirt, QEMU, VMware."""
 
     msg_fmt = "VIF %(vif_id)s is a %(type)s, which no %(guest)s guest can have: %(reason)s. %(hint)s"
+
+
+class GuestRuns(GuestError):
+    msg_fmt = "Guest %(guest)s runs already. Stop it first, or attach what it lacks to it."
+
+
+class CardPresent(GuestError):
+    msg_fmt = "VIF %(vif_id)s: guest %(guest)s has its card already. Detach it first."
+
+
+class CardKept(GuestError):
+    """`timeout`: seconds that were waited."""
+
+    msg_fmt = (
+        "VIF %(vif_id)s: the guest has not let go of its card after %(timeout)s s; the VIF is still plugged. "
+        "Look whether the guest runs and knows hot-plugging (ACPI), and detach it again."
+    )
+
+
+class NotMigratable(GuestError):
+    msg_fmt = (
+        "Guest %(guest)s cannot be migrated: %(reason)s. "
+        "Make the destination's VIFs those of the guest's cards, by address."
+    )
 
 
 class NetworkMissingPhysicalNetwork(ExceptionBase):
