@@ -73,7 +73,9 @@ def missing() -> str | None:
     try:
         bindings()
     except ImportError as error:
-        absent.append(f"{BINDINGS_PACKAGE} (for Python {sys.version_info.major}.{sys.version_info.minor}: {error})")
+        absent.append(
+            f"{BINDINGS_PACKAGE} (for Python {sys.version_info.major}.{sys.version_info.minor}: {error})"
+        )
     return f"not installed: {', '.join(absent)}" if absent else None
 
 
@@ -144,10 +146,11 @@ class Libvirtd:
             try:
                 with self.open() as connection:
                     connection.getVersion()
-                return
             except bindings().libvirtError as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise LibvirtdError(f"libvirtd does not start: {error}: {self.said()}") from error
+            else:
+                return
             time.sleep(0.05)
 
     def _stop(self) -> None:
@@ -171,5 +174,8 @@ def running(environment: Mapping[str, str] | None = None) -> Iterator[Libvirtd]:
     """One in a directory that is made for it."""
     bindings().registerErrorHandler(lambda *_: None, None)  # errors are raised; they need not be printed, too
     # a short path: that of a unix socket has at most 107 bytes
-    with tempfile.TemporaryDirectory(prefix="libvirt-") as directory, Libvirtd(Path(directory), environment) as it:
+    with (
+        tempfile.TemporaryDirectory(prefix="libvirt-") as directory,
+        Libvirtd(Path(directory), environment) as it,
+    ):
         yield it

@@ -39,10 +39,8 @@ class Request:
     @property
     def makes_tap(self) -> bool:
         """Whether the VIF's plugin makes its tap, so that the hypervisor must only open it."""
-        profile = self.profile
-        if isinstance(profile, vif_module.VIFPortProfileTap | vif_module.VIFPortProfileScript):
-            return True
-        return self.flag("create_tap")
+        # a VIFGeneric is a tap that is there; libvirt refuses to make one of its name
+        return isinstance(self.vif, vif_module.VIFGeneric) or self.flag("create_tap")
 
     def text(self, path: str) -> str:
         """A field that the card cannot be without, e.g. "vif_name" or "port_profile.interface_id"."""
