@@ -1,10 +1,10 @@
 # make demo     two real guests on a Linux bridge, then on Open vSwitch: plugged, checked, broken, repaired, unplugged
-#               (make demo-bridge, make demo-ovs: one of the two)
+#               and with libvirt (make demo-bridge, demo-ovs, demo-libvirt: one of them)
 # make test     all tests (as root in network namespaces; else in a user namespace)
 # make check    the quick tests: no root, no guests, under a minute
 # make lint     ruff, mypy --strict, import rules
 # make bench    speed, side by side with os-vif 4.3.0 and 5.3.0 and with the kernel's floor
-.PHONY: demo demo-bridge demo-ovs test check lint bench setup clean
+.PHONY: demo demo-bridge demo-ovs demo-libvirt test check lint bench setup clean
 .DEFAULT_GOAL := help
 
 NETWORK := ip=iproute2 nft=nftables iptables=iptables ping=iputils-ping
@@ -19,7 +19,7 @@ help:
 setup:
 	@tools/setup.sh
 
-demo demo-bridge demo-ovs:
+demo demo-bridge demo-ovs demo-libvirt:
 	@tools/setup.sh $(NETWORK)
 	@$(BIN)/python -m demo.prepare
 	@$(BIN)/python -m demo $(patsubst demo-%,%,$(filter demo-%,$@))

@@ -16,18 +16,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from demo import acts, guests, host, prepare
+from demo import acts, guests, host, libvirtact, prepare
 from demo.acts import Scene
 from demo.guests import Guest
 from demo.story import NotAsSaidError, Story
 from demo.vifs import CARDS
 
-# What can be asked for by name; both, if nothing is.
-ACTS: Mapping[str, Callable[[Scene], None]] = {"bridge": acts.linux_bridge, "ovs": acts.open_vswitch}
+# What can be asked for by name; all, if nothing is.
+ACTS: Mapping[str, Callable[[Scene], None]] = {
+    "bridge": acts.linux_bridge,
+    "ovs": acts.open_vswitch,
+    "libvirt": libvirtact.play,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `python -m demo [bridge|ovs]`; "inside" comes first where the namespace is made already."""
+    """Run `python -m demo [bridge|ovs|libvirt]`; "inside" comes first where the namespace is made already."""
     inside = list(arguments[:1]) == ["inside"]
     wanted = list(arguments[1:] if inside else arguments)
     if len(wanted) > 1 or not ACTS.keys() >= set(wanted):

@@ -28,6 +28,7 @@ from demo import image
 PROGRAMS: Mapping[str, str] = {"libvirtd": "libvirt-daemon-system", "virsh": "libvirt-clients"}
 BINDINGS_PACKAGE = "python3-libvirt"
 _DISTRIBUTIONS = Path("/usr/lib/python3/dist-packages")
+BINDINGS = str(_DISTRIBUTIONS / "libvirt.py")
 _START_TIMEOUT = 60.0  # seconds; the first start asks QEMU what it can do
 _QEMU_CONF = """\
 user = "root"
@@ -68,7 +69,11 @@ def bindings() -> Any:
 
 
 def missing() -> str | None:
-    """What is lacking for guests of libvirt on this machine, in words; None if nothing is."""
+    """Why there can be no guests of libvirt here, in words; None if there can."""
+    if Path("/proc/self/setgroups").read_text().strip() != "allow":
+        return (
+            "libvirt sets the groups of the programs it starts, which an unprivileged user namespace forbids"
+        )
     absent = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
     try:
         bindings()

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo import guests, image
+from demo import guests, image, libvirtd
 
 EXIT_MISSING = 3
 TUN = Path("/dev/net/tun")
@@ -34,6 +34,8 @@ PROGRAMS: Mapping[str, str] = {
     "setpriv": "util-linux",
     "ovs-vswitchd": "openvswitch-switch",
 }
+# Root alone can have guests of libvirt: without, the part of it is left out.
+PROGRAMS_OF_ROOT: Mapping[str, str] = {**libvirtd.PROGRAMS, libvirtd.BINDINGS: libvirtd.BINDINGS_PACKAGE}
 
 
 class PrepareError(Exception):
@@ -72,7 +74,13 @@ def prepare() -> image.GuestImage:
 
 def missing() -> list[str]:
     """The packages whose programs are not there."""
-    return sorted({package for program, package in PROGRAMS.items() if not shutil.which(program, path=PATH)})
+    wanted = {**PROGRAMS, **(PROGRAMS_OF_ROOT if os.geteuid() == 0 else {})}
+    return sorted({package for program, package in wanted.items() if not _is_there(program)})
+
+
+def _is_there(program: str) -> bool:
+    """Whether it is a program, or with a whole path a file."""
+    return os.path.exists(program) if "/" in program else shutil.which(program, path=PATH) is not None
 
 
 def install(packages: list[str]) -> None:

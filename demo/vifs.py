@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,18 @@ def wire_format() -> ModuleType:
         from os_vif import objects
     objects.register_all()
     return objects
+
+
+def library(configuration: Path) -> ModuleType:
+    """os_vif, as a compute service with this configuration file has it."""
+    wire_format()
+    from oslo_config import cfg
+
+    import os_vif
+
+    cfg.CONF(["--config-file", str(configuration)], project="os-vif-demo")
+    os_vif.initialize()
+    return os_vif
 
 
 def file_of(vifs: Sequence[DemoVif]) -> str:
