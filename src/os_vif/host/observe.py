@@ -83,7 +83,7 @@ def observe(
     if any(isinstance(r, (OvsBridge, OvsPort)) for r in resources):
         from os_vif.host.ovs import reading  # with TLS and JSON: only hosts with Open vSwitch pay for it
 
-        ovs = reading.observe(resources, known)
+        ovs = reading.observe(resources, known, removing=leftovers)
     nics = dict.fromkeys(r.name for r in resources if isinstance(r, SriovVf))
     functions = {name: vfs(socket, name) for name in nics if name in links}
     return Host(links=links, names=names, configured=configured, ovs=ovs, vfs=functions)

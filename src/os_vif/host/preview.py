@@ -17,7 +17,7 @@ from os_vif.host.differences import Difference, Remedy
 from os_vif.host.netlink import route_socket
 from os_vif.host.observe import Host, observe
 from os_vif.host.ovs.state import OvsState
-from os_vif.host.ovs.steps import MakeOvs, OvsStep, RemoveOvsBridge, RemoveOvsPort
+from os_vif.host.ovs.steps import MakeOvs, OvsStep, RemoveOvsBridge, RemoveOvsPort, RemoveOvsQos
 from os_vif.host.plan import OWNED, SHARED, BridgePort, Plan, Resource
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def _rows(step: OvsStep, state: OvsState) -> tuple[str, ...]:
         wanted.make(step.resource, step.owner)
     elif isinstance(step, RemoveOvsPort):
         wanted.remove([step.port])
+    elif isinstance(step, RemoveOvsQos):
+        wanted.remove_qos(step.port)
     elif isinstance(step, RemoveOvsBridge):
         wanted.remove([], [step.bridge])
     operations = wanted.transaction("").operations

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from os_vif.host import diff, steps
 from os_vif.host.differences import Difference, Remedy
 from os_vif.host.observe import Host
-from os_vif.host.ovs.steps import RemoveOvsBridge, RemoveOvsPort
+from os_vif.host.ovs.steps import RemoveOvsBridge, RemoveOvsPort, RemoveOvsQos
 from os_vif.host.plan import (
     FORMER_NAME,
     OWNED,
@@ -95,6 +95,8 @@ def _ovs(resource: OvsBridge | OvsPort, plan: Plan, host: Host, scope: int) -> I
             port.owner == plan.vif_id or (port.owner is None and port.bridge == resource.bridge)
         ):
             yield RemoveOvsPort(scope=scope, database=resource.database, port=port)
+        elif resource.name in state.orphans:
+            yield RemoveOvsQos(scope=scope, database=resource.database, port=resource.name)
     else:
         bridge = state.bridges.get(resource.name)
         if bridge is not None and bridge.owner in (None, plan.vif_id):

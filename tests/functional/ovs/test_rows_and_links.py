@@ -20,6 +20,7 @@ from tests.ovsvifs import (
     hybrid,
     identity,
     ids,
+    job,
     links,
     mac,
     mark,
@@ -31,6 +32,7 @@ from tests.ovsvifs import (
 )
 
 from os_vif import exception
+from os_vif.host import engine
 
 TAP, QBR, QVB, QVO, VHU = (short(prefix, 1) for prefix in ("tap", "qbr", "qvb", "qvo", "vhu"))
 OURS = {"os-vif": identity(1)}
@@ -281,6 +283,22 @@ def test_unplug_of_what_was_never_plugged(vif: Any, ovs: OpenVSwitch) -> None:
     for options in ({}, {"per_port_bridge": True}):
         plugin(ovs, **options).unplug(vif, INSTANCE)
     assert host(ovs) == before
+
+
+@pytest.mark.parametrize("number", [1, 40])  # looked for row by row, and in the whole table
+def test_the_qos_goes_with_the_vif_though_somebody_removed_its_port(number: int, switch: OpenVSwitch) -> None:
+    it = plugin(switch)
+    made = [native(n, datapath_type=None) for n in range(1, number + 1)]
+    (other, stays) = native(99, datapath_type=None), native(98, datapath_type=None)
+    for vif in (*made, other, stays):
+        it.plug(vif, INSTANCE)
+    for vif in (*made, other):
+        switch.vsctl("del-port", vif.vif_name)
+    assert len(database(switch)["QoS"]) == number + 2  # they outlive their ports
+    assert engine.remove([job(it, vif) for vif in made]) == [None] * number
+    assert len(database(switch)["QoS"]) == 2
+    it.unplug(other, INSTANCE)
+    assert list(database(switch)["QoS"].values()) == list(qos(stays.vif_name).values())
 
 
 def test_what_is_not_the_vifs_stays(switch: OpenVSwitch) -> None:

@@ -29,7 +29,8 @@ class Changes:
     inserted: dict[str, NewRow] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self._bridges or self._ports or self._gone_ports or self._gone_bridges or self._put_back)
+        gone = self._gone_ports or self._gone_bridges or self._gone_qos
+        return bool(self._bridges or self._ports or gone or self._put_back)
 
     def make(self, resource: OvsBridge | OvsPort, owner: str | None) -> None:
         """Have a bridge or port be as the plan says, marked for the VIF `owner`."""
@@ -46,6 +47,10 @@ class Changes:
             self._gone_ports[port.name] = port
             self._gone_qos[port.name] = None
         self._gone_bridges.update({b.name: b for b in bridges})
+
+    def remove_qos(self, port: str) -> None:
+        """Have the QoS be gone of a port that is not there."""
+        self._gone_qos[port] = None
 
     def put_back(self, before: PortState, *, vlans: bool) -> None:
         """Have a port that is still there be as it was observed before; vlans: in its VLANs too, moved or not."""

@@ -12,7 +12,7 @@ from os_vif import exception
 from os_vif.host.ovs.changes import Changes
 from os_vif.host.ovs.reading import connect, read
 from os_vif.host.ovs.state import OvsState, PortState
-from os_vif.host.ovs.steps import MakeOvs, OvsStep, RemoveOvsBridge, RemoveOvsPort
+from os_vif.host.ovs.steps import MakeOvs, OvsStep, RemoveOvsBridge, RemoveOvsPort, RemoveOvsQos
 from os_vif.host.ovsdb import (
     ConnectionFailed,
     ConnectionLost,
@@ -120,6 +120,8 @@ def _changes(wanted: Iterable[OvsStep], state: OvsState) -> Changes:
             changes.make(step.resource, step.owner)
         elif isinstance(step, RemoveOvsPort):
             changes.remove([step.port])
+        elif isinstance(step, RemoveOvsQos):
+            changes.remove_qos(step.port)
         elif isinstance(step, RemoveOvsBridge):
             changes.remove([], [step.bridge])
     return changes

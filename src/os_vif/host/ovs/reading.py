@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 
-from os_vif.host.ovs.state import MARK, BridgeState, OvsState, PortState
+from os_vif.host.ovs.state import MARK, BridgeState, OvsState, PortState, qos_id
 from os_vif.host.ovsdb import Connection, Outcome, Row, Slot, TlsFiles, Transaction, connection
 from os_vif.host.plan import OvsBridge, OvsDatabase, OvsPort, Resource
 
@@ -35,11 +35,14 @@ def tls_files(database: OvsDatabase) -> TlsFiles | None:
 
 
 def observe(
-    resources: Iterable[Resource], known: Mapping[OvsDatabase, OvsState] | None = None
+    resources: Iterable[Resource],
+    known: Mapping[OvsDatabase, OvsState] | None = None,
+    *,
+    removing: bool = False,
 ) -> dict[OvsDatabase, OvsState]:
     """Read what the resources name, database by database; those without Open vSwitch are passed over.
 
-    known: databases that have been read already.
+    known: databases that have been read already. removing: what ports have left is looked for, too.
     """
     known = known or {}
     bridges: dict[OvsDatabase, dict[str, None]] = {}
@@ -51,14 +54,20 @@ def observe(
             bridges.setdefault(resource.database, {})[resource.bridge] = None
             ports.setdefault(resource.database, {})[resource.name] = None
     return {
-        db: known.get(db) or read(connect(db), list(bridges[db]), list(ports.get(db, ()))) for db in bridges
+        db: known.get(db) or read(connect(db), list(bridges[db]), list(ports.get(db, ())), removing=removing)
+        for db in bridges
     }
 
 
 def read(
-    database: Connection, bridges: list[str], ports: list[str], *, opened: tuple[str, int] | None = None
+    database: Connection,
+    bridges: list[str],
+    ports: list[str],
+    *,
+    opened: tuple[str, int] | None = None,
+    removing: bool = False,
 ) -> OvsState:
-    """Read the bridges and ports of these names.
+    """Read the bridges and ports of these names; removing: what ports have left is looked for, too.
 
     opened: a port, and the milliseconds that ovsdb-server may wait until ovs-vswitchd has opened it, before it
     answers; raises Raced if it has not.
@@ -72,6 +81,7 @@ def read(
     bridge_rows = [ask.select("Bridge", w, _BRIDGE) for w in _by_name(bridges)]
     port_rows = [ask.select("Port", w, _PORT) for w in _by_name(ports)]
     interface_rows = [ask.select("Interface", w, interface_columns) for w in _by_name(ports)]
+    qos_rows = [ask.select("QoS", w, ["external_ids"]) for w in _by_qos_id(ports)] if removing else []
     many = len(ports) > _MANY
     everywhere = ask.select("Bridge", (), ["name", "ports"]) if many else None
     # where a port is can only be asked by its row: by the one it had the last time, to save a question
@@ -81,6 +91,8 @@ def read(
     found_bridges = [row for slot in bridge_rows for row in answer[slot] if row["name"] in bridges]
     wanted = frozenset(ports)
     found_ports = [row for slot in port_rows for row in answer[slot] if row["name"] in wanted]
+    there = {str(row["name"]) for row in found_ports}
+    qos = {_strings(row["external_ids"]).get("id") for slot in qos_rows for row in answer[slot]}
     interfaces: dict[object, Row] = {row["_uuid"]: row for slot in interface_rows for row in answer[slot]}
     if everywhere is not None:
         where = {p: str(row["name"]) for row in answer[everywhere] for p in _members(row["ports"])}
@@ -101,6 +113,7 @@ def read(
             if (state := _port(row, interfaces, where)) is not None
         },
         has_mtu_request=has_mtu_request,
+        orphans=frozenset(name for name in wanted - there if qos and qos_id(name) in qos),
         controller=_strings(answer[switch][0]["external_ids"]) if answer[switch] else {},
     )
 
@@ -118,6 +131,13 @@ def _by_name(names: list[str]) -> list[list[tuple[str, str, str]]]:
     if len(names) > _MANY:
         return [[]]
     return [[("name", "==", name)] for name in names]
+
+
+def _by_qos_id(ports: list[str]) -> list[list[tuple[str, str, dict[str, str]]]]:
+    """As `_by_name`, of the QoS rows of ports."""
+    if len(ports) > _MANY:
+        return [[]]
+    return [[("external_ids", "includes", {"id": qos_id(name)})] for name in ports]
 
 
 def _ask_holders(ask: Transaction, ports: Iterable[uuid.UUID]) -> dict[object, Slot[list[Row]]]:

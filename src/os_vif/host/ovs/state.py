@@ -48,12 +48,17 @@ class PortState:
 
 @dataclass(frozen=True, slots=True)
 class OvsState:
-    """The observed part of one database; controller: external_ids of the switch as a whole, where OVN leaves its."""
+    """The observed part of one database.
+
+    controller: external_ids of the switch as a whole, where OVN leaves its. orphans: names of ports that are gone while
+    their QoS rows are not; looked for before a removal alone.
+    """
 
     bridges: Mapping[str, BridgeState] = field(default_factory=dict)
     ports: Mapping[str, PortState] = field(default_factory=dict)
     has_mtu_request: bool = True
     controller: Mapping[str, str] = field(default_factory=dict)
+    orphans: frozenset[str] = frozenset()
 
 
 def qos_id(port: str) -> str:

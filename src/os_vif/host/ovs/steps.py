@@ -42,6 +42,16 @@ class RemoveOvsPort(OvsStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveOvsQos(OvsStep):
+    """Have the QoS be gone that a port, which somebody else removed, has left."""
+
+    port: str
+
+    def __str__(self) -> str:
+        return f"remove the QoS of Open vSwitch port {self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveOvsBridge(OvsStep):
     """Have a bridge be gone."""
 
