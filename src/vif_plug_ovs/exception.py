@@ -26,7 +26,10 @@ class WrongPortProfile(InvalidVIF):
 
 
 class UnknownVIFType(InvalidVIF):
-    msg_fmt = "The ovs plugin plugs no %(vif_type)s: it takes VIFBridge, VIFOpenVSwitch, VIFVHostUser, VIFHostDevice."
+    msg_fmt = (
+        "The ovs plugin plugs no %(vif_type)s: "
+        "it takes VIFBridge, VIFOpenVSwitch, VIFVHostUser, VIFHostDevice and VIFVDPA."
+    )
 
 
 class TapCreationNotSupported(InvalidVIF):

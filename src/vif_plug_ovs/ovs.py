@@ -21,7 +21,7 @@ from vif_plug_ovs import constants, names, plans
 from vif_plug_ovs.exception import UnknownVIFType
 from vif_plug_ovs.names import is_trunk_bridge
 from vif_plug_ovs.options import OPTIONS
-from vif_plug_ovs.request import Request, database
+from vif_plug_ovs.request import Request, database, get
 
 if TYPE_CHECKING:
     from os_vif.host.passes import Runner
@@ -31,7 +31,7 @@ __all__ = ["OvsPlugin", "is_trunk_bridge"]
 
 
 class OvsPlugin(PlannedPlugin):
-    """Plugs VIFOpenVSwitch, VIFBridge (hybrid), VIFVHostUser and VIFHostDevice, with VIFPortProfileOpenVSwitch.
+    """Plugs VIFOpenVSwitch, VIFBridge (hybrid), VIFVHostUser, VIFHostDevice, VIFVDPA, with VIFPortProfileOpenVSwitch.
 
     sysfs: where NICs' functions are looked up; anything else the plugin says of the host, it says unseen.
     """
@@ -45,7 +45,7 @@ class OvsPlugin(PlannedPlugin):
         self.sysfs = Sysfs()
 
     def describe(self) -> objects.host_info.HostPluginInfo:
-        """The four VIF types, each with the port profiles that suit it."""
+        """The VIF types, each with the port profiles that suit it."""
         vif = objects.vif
         plain = [vif.VIFPortProfileOpenVSwitch]
         offloaded = [vif.VIFPortProfileOpenVSwitch, vif.VIFPortProfileOVSRepresentor]
@@ -56,6 +56,7 @@ class OvsPlugin(PlannedPlugin):
                 _described(vif.VIFOpenVSwitch, plain),
                 _described(vif.VIFVHostUser, offloaded),
                 _described(vif.VIFHostDevice, offloaded),
+                _described(vif.VIFVDPA, plain),
             ],
         )
 
@@ -68,10 +69,12 @@ class OvsPlugin(PlannedPlugin):
     def plan(
         self, vif: objects.vif.VIFBase, instance_info: objects.instance_info.InstanceInfo | None
     ) -> Plan:
-        """What the VIF needs on this host; sysfs is read for a VIFHostDevice, nothing else is looked at.
+        """What the VIF needs on this host; sysfs is read for a PCI function, nothing else is looked at.
+
+        The path of a VIFVDPA that does not have one yet is filled in: the guest's card is opened by it.
 
         :raises os_vif.exception.InvalidVIF: or one of its kinds in vif_plug_ovs.exception
-        :raises vif_plug_ovs.exception.PciDeviceNotFoundById: or RepresentorNotFound: the device of a VIFHostDevice
+        :raises vif_plug_ovs.exception.PciDeviceNotFoundById: or RepresentorNotFound: the PCI function of the VIF
             is not here, and the VIF does not name its representor
         """
         request = Request.read(vif, instance_info, self.config, self._database)
@@ -81,6 +84,8 @@ class OvsPlugin(PlannedPlugin):
             return plans.hybrid(request)
         if isinstance(vif, objects.vif.VIFVHostUser):
             return plans.vhost_user(request)
+        if isinstance(vif, objects.vif.VIFVDPA) and get(vif, "path") is None:
+            vif.path = self.sysfs.vhost_vdpa(vif.dev_address)
         return plans.host_device(request, self.sysfs)
 
     def plug(self, vif: objects.vif.VIFBase, instance_info: objects.instance_info.InstanceInfo) -> None:

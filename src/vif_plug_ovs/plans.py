@@ -151,7 +151,7 @@ def vhost_user(request: Request) -> Plan:
 
 
 def host_device(request: Request, sysfs: Sysfs) -> Plan:
-    """VIFHostDevice: a virtual function of a NIC, which its representor connects to the bridge."""
+    """VIFHostDevice, VIFVDPA: a virtual function of a NIC, which its representor connects to the bridge."""
     if request.is_system_datapath:
         return _representor(request, sysfs)
     return _dpdk_representor(request, sysfs)

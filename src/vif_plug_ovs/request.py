@@ -62,6 +62,7 @@ class Request:
             objects.vif.VIFOpenVSwitch,
             objects.vif.VIFVHostUser,
             objects.vif.VIFHostDevice,
+            objects.vif.VIFVDPA,
         )
         if not isinstance(vif, known):
             name = type(vif).__name__

@@ -53,6 +53,18 @@ class Sysfs:
         """
         return sorted(path.name for path in _entries(self._pci(address) / "net"))
 
+    def vhost_vdpa(self, address: str) -> str | None:
+        """The character device of the vDPA device that the function with this PCI address has, "/dev/vhost-vdpa-0".
+
+        It is there when the driver vhost_vdpa has the vDPA device: Documentation/ABI/testing/sysfs-bus-vdpa.
+        """
+        for vdpa in sorted(_entries(self._pci(address))):
+            if vdpa.name.startswith("vdpa"):
+                for found in sorted(_entries(vdpa)):
+                    if found.name.startswith("vhost-vdpa-"):
+                        return f"/dev/{found.name}"
+        return None
+
     def virtual_function(self, vf: str) -> tuple[str, int] | None:
         """The netdev of the physical function that `vf` is a virtual function of, and which of its it is."""
         pf, number = self.physical_function(vf), self.vf_number(vf)

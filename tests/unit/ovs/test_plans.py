@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.host_sysfs import trees
 from tests.unit.ovs import vifs
-from tests.unit.ovs.vifs import host_device, hybrid, network, open_vswitch, profile, vhost_user
+from tests.unit.ovs.vifs import host_device, hybrid, network, open_vswitch, profile, vdpa, vhost_user
 
 from os_vif import objects
 
@@ -251,6 +251,24 @@ TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
         """,
     ),
     (
+        "vDPA: the representor all the same",
+        vdpa(
+            dev_address=VF,
+            port_profile=profile(
+                datapath_offload=objects.vif.DatapathOffloadRepresentor(
+                    representor_name="tapb679325f-ca", representor_address=VF
+                )
+            ),
+        ),
+        {},
+        f"""
+        Rename tapb679325f-ca found=eth1
+        Link tapb679325f-ca ownership=owned mtu=1450 up=True
+        OvsBridge br-int
+        OvsPort tapb679325f-ca bridge=br-int {IDS} {QOS}
+        """,
+    ),
+    (
         "representor of DPDK",
         host_device(dev_address=VF, port_profile=profile(datapath_type="netdev")),
         {},
@@ -337,3 +355,18 @@ def _joined(text: str) -> list[str]:
         elif line:
             joined.append(line)
     return joined
+
+
+@pytest.mark.parametrize("said", [None, "/dev/vhost-vdpa-9"])
+def test_the_device_of_a_vdpa_card_is_filled_in_where_nobody_said_it(
+    tmp_path: Path, said: str | None
+) -> None:
+    plugin = vifs.plugin()
+    tree = trees.connectx5(tmp_path)
+    plugin.sysfs = tree.sysfs
+    vif = vdpa(dev_address=VF, path=said)
+    plugin.plan(vif, vifs.INSTANCE)
+    assert vif.path == said  # its driver has not made it yet
+    (tree.root / "bus/pci/devices" / VF / "vdpa3" / "vhost-vdpa-3").mkdir(parents=True)
+    plugin.plan(vif, vifs.INSTANCE)
+    assert vif.path == (said or "/dev/vhost-vdpa-3")

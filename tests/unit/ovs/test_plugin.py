@@ -44,6 +44,7 @@ def test_describe() -> None:
         ("VIFOpenVSwitch", "1.0", "1.0", [plain]),
         ("VIFVHostUser", "1.0", "1.1", [plain, offloaded]),
         ("VIFHostDevice", "1.0", "1.0", [plain, offloaded]),
+        ("VIFVDPA", "1.0", "1.0", [plain]),
     ]
 
 

@@ -60,6 +60,10 @@ def vhost_user(**fields: Any) -> objects.vif.VIFVHostUser:
     return _vif(objects.vif.VIFVHostUser, defaults, fields)
 
 
+def vdpa(**fields: Any) -> objects.vif.VIFVDPA:
+    return _vif(objects.vif.VIFVDPA, {"dev_address": "0000:03:02.1", "path": None}, fields)
+
+
 def host_device(**fields: Any) -> objects.vif.VIFHostDevice:
     return _vif(objects.vif.VIFHostDevice, {"dev_address": "0000:03:02.1", "dev_type": "ethernet"}, fields)
 

@@ -50,8 +50,8 @@ class PortState:
 class OvsState:
     """The observed part of one database.
 
-    controller: external_ids of the switch as a whole, where OVN leaves its. orphans: names of ports that are gone while
-    their QoS rows are not; looked for before a removal alone.
+    controller: external_ids of the switch as a whole, where OVN leaves its. orphans: names of ports that are gone and
+    have left their QoS rows; looked for before a removal alone.
     """
 
     bridges: Mapping[str, BridgeState] = field(default_factory=dict)
