@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 from tests.functional.script.conftest import SECTION
+from tests.ovs import OpenVSwitch, ovs
+from tests.ovsvifs import identity
+from tests.snapshot import snapshot
 from tests.vifs import INSTANCE, vif_id
 
 import os_vif
@@ -19,6 +22,8 @@ from os_vif import objects
 from os_vif.host.plan import Plan
 from os_vif.host.scripts.conformance import Subject, examine
 from os_vif.host.scripts.keeper import ScriptKeeper, Settings
+
+__all__ = ["ovs"]
 
 SHIPPED = Path(vif_plug_script.__file__).parent / "scripts"
 TOOLS = {
@@ -56,9 +61,7 @@ def test_it_keeps_the_contract_with_a_stand_in_for_its_tool(name: str, scripts: 
     shutil.copy(SHIPPED / name, scripts / name)
     (scripts / name).chmod(0o755)
     calls = scripts / "calls"
-    tool = scripts / "bin" / TOOLS[name]
-    tool.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n')
-    tool.chmod(0o755)
+    _write(scripts / "bin" / TOOLS[name], f'echo "$*" >> {calls}')
     keeper = ScriptKeeper(Settings.of(cfg.CONF[SECTION]))
     subjects = [_subject(name, number) for number in (1, 2, 3)]
     verdicts = list(examine(keeper, subjects, _make, _remove))
@@ -66,8 +69,57 @@ def test_it_keeps_the_contract_with_a_stand_in_for_its_tool(name: str, scripts: 
     assert calls.read_text()  # the tool was asked
 
 
+def _profile(kind: str, number: int) -> objects.vif.VIFPortProfileBase:
+    if kind == "bridge":
+        return objects.vif.VIFPortProfileFPBridge(bridge_name="br-int")
+    return objects.vif.VIFPortProfileFPOpenVSwitch(
+        interface_id=identity(number),
+        datapath_type="netdev",
+        bridge_name=f"qbr{identity(number)}"[:14] if kind == "hybrid" else "br-int",
+        hybrid_plug=kind == "hybrid",
+    )
+
+
+@pytest.mark.parametrize("kind", ["bridge", "ovs", "hybrid"])
+def test_the_fast_paths_script_on_a_real_switch(kind: str, scripts: Path, ovs: OpenVSwitch) -> None:
+    """fp-vdev alone is a stand-in: it makes a tap where the fast path would make its device."""
+    ovs.bridge("br-int")
+    shutil.copy(SHIPPED / "vhostuser_fp", scripts / "vhostuser_fp")
+    calls = scripts / "calls"
+    _write(
+        scripts / "bin" / "fp-vdev",
+        f'echo "$*" >> {calls}\n[ $1 = add ] && exec ip tuntap add "$2" mode tap\nexec ip link delete dev "$2"',
+    )
+    _write(scripts / "bin" / "ovs-vsctl", f'exec {shutil.which("ovs-vsctl")} --db={ovs.remote} "$@"')
+    before = snapshot(), ovs.vsctl("list-ports", "br-int")
+
+    def subject(number: int) -> Subject:
+        vif = objects.vif.VIFVHostUser(
+            id=identity(number),
+            plugin="vhostuser_fp",
+            address=f"02:00:00:00:00:{number:02x}",
+            network=objects.network.Network(id=vif_id(99), bridge="br-int", mtu=1450),
+            vif_name=f"vhu{number}",
+            path=f"/tmp/socket-{number}",
+            mode="server",
+            port_profile=_profile(kind, number),
+        )
+        return Subject(os_vif.plan(vif, INSTANCE), os_vif.plan(vif))
+
+    keeper = ScriptKeeper(Settings.of(cfg.CONF[SECTION]))
+    subjects = [subject(number) for number in (1, 2, 3)]
+    verdicts = list(examine(keeper, subjects, _make, _remove))
+    assert [f"{v.action} {v.step}: {v.text}" for v in verdicts if not v.is_right] == []
+    assert "add vhu1 --sockpath /tmp/socket-1 --sockmode client" in calls.read_text().splitlines()
+    assert (snapshot(), ovs.vsctl("list-ports", "br-int")) == before
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
 def test_every_script_is_tried() -> None:
-    """All but that of the fast path, whose tool makes devices."""
     assert {path.name for path in SHIPPED.iterdir()} == {*TOOLS, "vhostuser_fp"}
 
 
