@@ -5,6 +5,7 @@ The datapath is the one in user space, so that no kernel module is needed. The c
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ STOP_TIMEOUT = 10.0
 @contextmanager
 def running() -> Iterator[None]:
     """Both daemons run, on an empty database; raises NotAsSaidError with what they said if they do not start."""
+    shutil.rmtree(DIRECTORY, ignore_errors=True)  # of an act before
     DIRECTORY.mkdir()
     database, log = DIRECTORY / "conf.db", DIRECTORY / "log"
     subprocess.run(["ovsdb-tool", "create", database, SCHEMA], check=True)

@@ -33,6 +33,10 @@ MADE = [
     exception.NotForGuest(
         vif_id="b679", type="VIFDVS", guest="QEMU", reason="it is VMware's", hint="Use VMware."
     ),
+    exception.GuestRuns(guest="instance-1"),
+    exception.CardPresent(vif_id="b679", guest="instance-1"),
+    exception.CardKept(vif_id="b679", timeout=5),
+    exception.NotMigratable(guest="instance-1", reason="its card 02:00:00:00:00:01 has no VIF"),
     exception.NotVerified(vif="b679", differences="tap0: mtu 1500, not 9000"),
     exception.ResourceMissing(object="eth1", hint="Name an interface of this host in flat_interface."),
     exception.WrongKind(object="br0", found="veth", expected="bridge"),
