@@ -58,7 +58,9 @@ def things(ovs: OpenVSwitch) -> Things:
     for entry in ip_json("link", "show"):
         name = str(entry["ifname"])
         if not name.startswith("ovs-") and name != "lo":
-            made = tables["Interface"].get(name, {}).get("type") == "internal" or name in tables["Bridge"]
+            internal = tables["Interface"].get(name, {}).get("type") == "internal"
+            # it cannot make one where a veth end has the name
+            made = (internal and _kind(entry) == "tun") or name in tables["Bridge"]
             found["link", name] = {"kind": _kind(entry)} if made else _link(entry)
     return found
 
