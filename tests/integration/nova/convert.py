@@ -9,12 +9,12 @@ import warnings
 warnings.simplefilter("ignore")
 
 from nova import objects as nova_objects  # noqa: E402
-from nova.network import model, os_vif_util  # noqa: E402
+from nova.network import os_vif_util  # noqa: E402
+from novavifs import nova_vif  # noqa: E402
 
 import os_vif  # noqa: E402
 from os_vif import objects  # noqa: E402
 
-PORT = "b679325f-ca89-4ee0-a8be-6db1409b69ea"
 FUNCTION = {"pci_slot": "0000:0a:00.1"}
 CASES = {
     "ovs": {"type": "ovs"},
@@ -42,21 +42,6 @@ CASES = {
     "vrouter, direct": {"type": "vrouter", "vnic_type": "direct", "profile": FUNCTION},
     "tap": {"type": "tap"},
 }
-
-
-def nova_vif(**fields: object) -> model.VIF:
-    subnet = model.Subnet(
-        cidr="10.0.0.0/24", gateway=model.IP("10.0.0.1"), ips=[], dns=[model.IP("192.0.2.53")]
-    )
-    network = model.Network(
-        id="437c6db5-4e6f-4b43-b64b-ed6a11ee5ba7",
-        bridge="br-int",
-        label="private",
-        subnets=[subnet],
-        mtu=1450,
-    )
-    common = {"id": PORT, "address": "fa:16:3e:11:22:33", "network": network, "devname": "tapb679325f-ca"}
-    return model.VIF(**common | {"ovs_interfaceid": PORT, "details": {}, "active": True} | fields)
 
 
 nova_objects.register_all()

@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-ENVIRONMENT = ROOT / ".cache" / "nova"
+from tests.integration.nova.conftest import ENVIRONMENT
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-
-
-def pip(*arguments: str) -> None:
-    python = ENVIRONMENT / "bin" / "python"
-    command = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="module")
-def nova() -> Path:
-    """The interpreter of an environment with nova, over which this project is installed as its users would."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not (ENVIRONMENT / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-        pip("nova==34.0.0")
-        (ENVIRONMENT / "ready").touch()
-    # setuptools would take what an earlier build left, also modules that are gone since
-    shutil.rmtree(ROOT / "build", ignore_errors=True)
-    pip(str(ROOT))
-    shutil.rmtree(ROOT / "build", ignore_errors=True)
-    return python
 
 
 def test_pip_sees_that_what_nova_asks_for_is_there(nova: Path) -> None:
