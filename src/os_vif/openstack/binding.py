@@ -29,7 +29,7 @@ class Binding:
     port: the whole of it. details, profile: binding:vif_details, from the network's mechanism, and binding:profile,
     from the compute service. network_fields: of the Network, without those that depend on the vif_type. network_id:
     None if not said. physical_network: as the network, not the binding, says it. ovs_bridge: the integration bridge
-    where nobody says one.
+    where nobody says one. tap: the name of the guest's tap, where somebody says one.
     """
 
     port: Section
@@ -45,6 +45,7 @@ class Binding:
     active: bool
     ovs_bridge: str = OVS_BRIDGE
     preserve_on_delete: bool = False
+    tap: str | None = None
 
     def name(self, prefix: str) -> str:
         """The name that Nova, Neutron's agents and the plugins derive from the port's id."""
@@ -53,7 +54,7 @@ class Binding:
     @property
     def device_name(self) -> str:
         """The tap."""
-        return self.name("tap")
+        return self.tap or self.name("tap")
 
     @property
     def interface_id(self) -> str:

@@ -26,6 +26,7 @@ def to_vif(
     *,
     ovs_bridge: str = binding.OVS_BRIDGE,
     preserve_on_delete: bool = False,
+    device_name: str | None = None,
 ) -> VIFBase:
     """The VIF of a port that is bound to a host.
 
@@ -34,6 +35,7 @@ def to_vif(
     :param subnets: those of its addresses: id, cidr, gateway_ip, dns_nameservers, host_routes; more are ignored
     :param ovs_bridge: the integration bridge, where the port does not say one
     :param preserve_on_delete: the port outlives the guest: it was there before it
+    :param device_name: the guest's tap, where it is not called "tap" and the port's id
     :raises os_vif.exception.PortNotBound: nobody bound the port, or its binding failed
     :raises os_vif.exception.InvalidPort: naming the key that is missing or wrong, e.g.
         `binding:vif_details.vhostuser_socket`
@@ -65,6 +67,7 @@ def to_vif(
             active=not said.flag("admin_state_up", default=True) or said.text("status") == "ACTIVE",
             ovs_bridge=ovs_bridge,
             preserve_on_delete=preserve_on_delete,
+            tap=device_name,
         )
     )
 
