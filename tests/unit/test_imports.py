@@ -38,6 +38,8 @@ def room(module: str) -> str:
         return "os_vif.exception"  # ground floor: they import nothing of ours
     if len(parts) == 1 or module in ("os_vif.opts",):
         return "os_vif"
+    if module == "os_vif.openstack.nova":
+        return module  # it runs on the host
     return ".".join(parts[:2])
 
 
@@ -56,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "os_vif.binding": {"os_vif.objects"} | GROUND,
     "os_vif.agent": FACE,
     "os_vif.openstack": {"os_vif.objects", "os_vif.binding", "os_vif.virt"} | GROUND,
+    "os_vif.openstack.nova": {"os_vif.openstack", "os_vif.virt"} | FACE,
 } | {plugin: {"os_vif.plugin"} | HOST for plugin in PLUGINS}
 
 

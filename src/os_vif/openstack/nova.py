@@ -88,17 +88,16 @@ class VIFDriver(libvirt_vif.LibvirtGenericVIFDriver):  # type: ignore[misc]  # N
         :raises nova.exception.VirtualInterfacePlugException: with this library's reason
         :raises nova.exception.InternalError: from Nova's code, for the types that it converts
         """
-        if _is_novas(vif):
-            super().plug(instance, vif)
-            made = os_vif_util.nova_to_osvif_vif(vif)
-        else:
-            made = _made_to_plug(vif, self._queues(instance, vif))
-            try:
+        try:
+            made = self._converted(instance, vif)
+            if _is_novas(vif):
+                super().plug(instance, vif)
+            else:
                 os_vif.plug(made, _instance_info(instance))
-            except exception.ExceptionBase as error:
-                raise nova_exception.VirtualInterfacePlugException(str(error)) from error
-        if wait and _is_waited_for(vif, made):
-            _wait_ready(made, _instance_info(instance))
+            if wait and _is_waited_for(vif, made):
+                _wait_ready(made, _instance_info(instance))
+        except exception.ExceptionBase as error:
+            raise nova_exception.VirtualInterfacePlugException(str(error)) from error
 
     def unplug(self, instance: Any, vif: Mapping[str, Any]) -> None:
         """Disconnect the VIF.
@@ -118,14 +117,13 @@ class VIFDriver(libvirt_vif.LibvirtGenericVIFDriver):  # type: ignore[misc]  # N
         wanted = []
         for instance, vif in pairs:
             try:
-                made = self._made_of_either(instance, vif)
-                wanted.append((made, _instance_info(instance)))
+                wanted.append((self._converted(instance, vif), _instance_info(instance)))
             except (exception.ExceptionBase, nova_exception.NovaException) as error:
-                LOG.error("VIF %s is left to be plugged alone: %s", vif.get("id"), error, instance=instance)
+                LOG.warning("VIF %s is left to be plugged alone: %s", vif.get("id"), error, instance=instance)
         try:
             os_vif.plug_many(wanted)
         except exception.BulkError as error:
-            LOG.error("Of %d VIFs of this host's guests: %s", len(wanted), error)
+            LOG.warning("Of %d VIFs of this host's guests: %s", len(wanted), error)
         else:
             LOG.info("Plugged %d VIFs of this host's guests", len(wanted))
 
@@ -140,7 +138,7 @@ class VIFDriver(libvirt_vif.LibvirtGenericVIFDriver):  # type: ignore[misc]  # N
             return super().get_config(instance, vif, image_meta, flavor, virt_type)
         base = self._base_config(instance, vif, image_meta, flavor, virt_type)
         try:
-            made = _made_to_plug(vif, base.vhost_queues)
+            made = _converted_here(vif, base.vhost_queues)
             if isinstance(made, objects.vif.VIFDirect) and "vif_name" not in made:
                 made.vif_name = _netdev(made)
             element = libvirt.element(made, _card(base).only(libvirt.takes(made)))
@@ -151,20 +149,18 @@ class VIFDriver(libvirt_vif.LibvirtGenericVIFDriver):  # type: ignore[misc]  # N
         read.parse_str(ElementTree.tostring(element, encoding="unicode"))
         return read
 
-    def _made_of_either(self, instance: Any, vif: Mapping[str, Any]) -> objects.vif.VIFBase:
+    def _converted(self, instance: Any, vif: Mapping[str, Any]) -> objects.vif.VIFBase:
+        """The VIF that is plugged, whoever converts it."""
         if not _is_novas(vif):
-            return _made_to_plug(vif, self._queues(instance, vif))
-        made = os_vif_util.nova_to_osvif_vif(vif)
-        profile = made.port_profile if "port_profile" in made else None
-        if profile is not None and "create_tap" in profile.fields and "create_tap" in profile and profile.create_tap:
+            virt_type = cfg.CONF.libvirt.virt_type
+            base = self._base_config(instance, vif, instance.image_meta, instance.flavor, virt_type)
+            return _converted_here(vif, base.vhost_queues)
+        made: objects.vif.VIFBase = os_vif_util.nova_to_osvif_vif(vif)
+        profile = _open_vswitch(made)
+        if profile is not None and "create_tap" in profile and profile.create_tap:
+            # as Nova's driver does it before it plugs
             profile.multiqueue = hardware.get_vif_multiqueue_constraint(instance.flavor, instance.image_meta)
         return made
-
-    def _queues(self, instance: Any, vif: Mapping[str, Any]) -> int | None:
-        """How many the guest's card will have, None for one."""
-        virt_type = cfg.CONF.libvirt.virt_type
-        base = self._base_config(instance, vif, instance.image_meta, instance.flavor, virt_type)
-        return base.vhost_queues  # type: ignore[no-any-return]
 
     def _base_config(
         self, instance: Any, vif: Mapping[str, Any], image_meta: Any, flavor: Any, virt_type: str
@@ -182,15 +178,27 @@ def _is_novas(vif: Mapping[str, Any]) -> bool:
 
 
 def _instance_info(instance: Any) -> objects.instance_info.InstanceInfo:
-    return os_vif_util.nova_to_osvif_instance(instance)
+    made: objects.instance_info.InstanceInfo = os_vif_util.nova_to_osvif_instance(instance)
+    return made
 
 
-def _made_to_plug(vif: Mapping[str, Any], queues: int | None) -> objects.vif.VIFBase:
+def _converted_here(vif: Mapping[str, Any], queues: int | None) -> objects.vif.VIFBase:
     """queues: of the card; a tap must have been made for many to be opened with many."""
     made = nova_model.to_vif(vif)
+    if isinstance(made, objects.vif.VIFDVS):
+        reason = "a distributed switch is vSphere's."
+        hint = "Have its instance scheduled to a host of Nova's VMware driver."
+        raise exception.NotForGuest(
+            vif_id=made.id, type=made.obj_name(), guest="libvirt", reason=reason, hint=hint
+        )
     if "port_profile" in made and isinstance(made.port_profile, objects.vif.VIFPortProfileTap):
         made.port_profile.multiqueue = (queues or 1) > 1
     return made
+
+
+def _open_vswitch(made: objects.vif.VIFBase) -> objects.vif.VIFPortProfileOpenVSwitch | None:
+    profile = made.port_profile if "port_profile" in made else None
+    return profile if isinstance(profile, objects.vif.VIFPortProfileOpenVSwitch) else None
 
 
 def _is_waited_for(vif: Mapping[str, Any], made: objects.vif.VIFBase) -> bool:
@@ -200,9 +208,10 @@ def _is_waited_for(vif: Mapping[str, Any], made: objects.vif.VIFBase) -> bool:
     """
     if vif.get("active") or not cfg.CONF[SECTION].ready_timeout:
         return False
-    if not isinstance(made, objects.vif.VIFOpenVSwitch):
+    profile = _open_vswitch(made)
+    if profile is None or not isinstance(made, objects.vif.VIFOpenVSwitch):
         return True
-    return bool("create_tap" in made.port_profile and made.port_profile.create_tap)
+    return "create_tap" in profile and bool(profile.create_tap)
 
 
 def _wait_ready(made: objects.vif.VIFBase, instance_info: objects.instance_info.InstanceInfo) -> None:
@@ -210,8 +219,6 @@ def _wait_ready(made: objects.vif.VIFBase, instance_info: objects.instance_info.
         os_vif.wait_ready(made, cfg.CONF[SECTION].ready_timeout, instance_info)
     except exception.CheckNotSupported:
         LOG.debug("Plugin %s cannot say whether VIF %s is connected", made.plugin, made.id)
-    except exception.ExceptionBase as error:
-        raise nova_exception.VirtualInterfacePlugException(str(error)) from error
 
 
 def _netdev(made: objects.vif.VIFDirect) -> str:

@@ -101,6 +101,7 @@ def _subnet(number: int, said: Section) -> dict[str, object]:
 def _as_nova_network_has_it(vif: VIFBase, meta: Section) -> None:
     """Linux bridges that Nova's own network service had its hosts make, with a NIC or a VLAN device in them."""
     network = vif.network
+    assert network is not None  # one that was converted has one
     interface, vlan = meta.text("bridge_interface"), meta.integer("vlan", 0, 4094)
     if interface is not None:
         network.bridge_interface = interface
