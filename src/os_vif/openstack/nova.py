@@ -80,7 +80,14 @@ class LibvirtDriver(driver.LibvirtDriver):  # type: ignore[misc]  # Nova has no 
 
 
 class VIFDriver(libvirt_vif.LibvirtGenericVIFDriver):  # type: ignore[misc]  # Nova has no types
-    """Plugs and renders the VIFs of guests, those that Nova converts by Nova's code and this library's plugins."""
+    """Plugs and renders the VIFs of guests, those that Nova converts by Nova's code and this library's plugins.
+
+    Made when the service has read its configuration.
+    """
+
+    def __init__(self, host: Any = None) -> None:
+        super().__init__(host)
+        os_vif.initialize()
 
     def plug(self, instance: Any, vif: Mapping[str, Any], *, wait: bool = True) -> None:
         """Connect the VIF; return when it has been seen to be connected, if `wait`, and if it can be said already.

@@ -1,7 +1,7 @@
 """What nova-compute does with the VIFs of a guest, by Nova's own code; run by an environment with nova.
 
-Arguments: the nova.conf. Each line on standard input is a request, {"do": "plug", "vif": {fields of a
-nova.network.model.VIF}}, and is answered by a line of JSON on standard output: {"result": ...}, or {"error": the
+Arguments: the nova.conf, and whose driver: "nova", or "os_vif" for os_vif.openstack.nova. Each line on standard input is a request, {"do": "plug", "vif": {fields of a
+nova.network.model.VIF}, "extra_specs": {those of the flavor}}, and is answered by a line of JSON on standard output: {"result": ...}, or {"error": the
 exception's class, "text": what it says}.
 """
 
@@ -21,8 +21,11 @@ from collections.abc import Callable  # noqa: E402
 warnings.simplefilter("ignore")
 
 from nova import config, objects, utils  # noqa: E402
+from nova import context as nova_context  # noqa: E402
+from nova.compute import vm_states  # noqa: E402
 from nova.conf import CONF  # noqa: E402
-from nova.network import model, os_vif_util  # noqa: E402
+from nova.network import model  # noqa: E402
+from nova.virt import driver as virt_driver  # noqa: E402
 from nova.virt.libvirt import vif as libvirt_vif  # noqa: E402
 from novavifs import nova_vif  # noqa: E402
 from oslo_log import log as logging  # noqa: E402
@@ -69,9 +72,33 @@ class Compute:
         wanted = self.driver.get_config(self.instance, vif, self.image, self.flavor, CONF.libvirt.virt_type)
         return str(wanted.to_xml())
 
-    def converted(self, vif: model.VIF) -> list[str] | None:
-        made = os_vif_util.nova_to_osvif_vif(vif)
-        return None if made is None else [type(made).__name__, made.plugin]
+    def restarted(self, vif: model.VIF, count: int) -> list[str]:
+        """What the compute service does when it starts, with `count` instances that have such a VIF each; the names
+        of the classes of what was asked.
+        """
+        whole = virt_driver.load_compute_driver(None, "os_vif.openstack.nova.LibvirtDriver")
+        instances = objects.InstanceList(objects=[self._with_vif(vif, number) for number in range(count)])
+        whole.process_instances_at_startup(nova_context.get_admin_context(), instances)
+        for instance in instances:
+            whole.plug_vifs(instance, instance.get_network_info())
+        return [type(whole).__name__, type(whole.vif_driver).__name__]
+
+    def gone(self, vif: model.VIF, count: int) -> None:
+        """The same instances' VIFs are unplugged."""
+        for instance in (self._with_vif(vif, number) for number in range(count)):
+            for its in instance.get_network_info():
+                self.driver.unplug(instance, its)
+
+    def _with_vif(self, vif: model.VIF, number: int) -> objects.Instance:
+        its = model.VIF.hydrate(vif)
+        its["id"] = f"{number:08x}{vif['id'][8:]}"
+        its["ovs_interfaceid"], its["devname"] = its["id"], f"tap{its['id']}"[:14]
+        its["address"] = f"fa:16:3e:00:00:{number:02x}"
+        instance = self.instance.obj_clone()
+        instance.uuid = f"{number:08x}{INSTANCE[8:]}"
+        instance.vm_state, instance.task_state = vm_states.ACTIVE, None
+        instance.info_cache = objects.InstanceInfoCache(network_info=model.NetworkInfo([its]))
+        return instance
 
 
 def main() -> None:
@@ -81,8 +108,13 @@ def main() -> None:
     logging.setup(CONF, "nova")
     priv_context.init(root_helper=shlex.split(utils.get_root_helper()))
     objects.register_all()
-    os_vif.initialize()
-    compute = Compute(libvirt_vif.LibvirtGenericVIFDriver(Host()))
+    if sys.argv[2] == "nova":
+        os_vif.initialize()
+        compute = Compute(libvirt_vif.LibvirtGenericVIFDriver(Host()))
+    else:
+        from os_vif.openstack import nova as driver_of_os_vif
+
+        compute = Compute(driver_of_os_vif.VIFDriver(Host()))
 
     def answer(value: object) -> None:
         print(json.dumps(value), file=answers, flush=True)
@@ -90,9 +122,10 @@ def main() -> None:
     answer({"result": os_vif.__file__})
     for line in sys.stdin:
         request = json.loads(line)
-        act: Callable[[model.VIF], object] = getattr(compute, request["do"])
+        act: Callable[..., object] = getattr(compute, request.pop("do"))
+        compute.flavor.extra_specs = request.pop("extra_specs", {})
         try:
-            answer({"result": act(nova_vif(**request["vif"]))})
+            answer({"result": act(nova_vif(**request.pop("vif")), **request)})
         except Exception as error:  # noqa: BLE001  # it is the answer
             names = [cls.__name__ for cls in type(error).__mro__]
             answer({"error": names, "text": str(error)})

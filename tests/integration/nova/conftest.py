@@ -63,6 +63,26 @@ def nova() -> Path:
     return python
 
 
+def libvirt_bindings() -> list[Path]:
+    """libvirt's module for Python, as Debian has it: pip would have to compile it."""
+    found = sorted(Path("/usr/lib/python3/dist-packages").glob("libvirt*.py"))
+    compiled = f"libvirtmod*.cpython-{sys.version_info[0]}{sys.version_info[1]}-*.so"
+    return found + modules if (modules := sorted(found[0].parent.glob(compiled) if found else ())) else []
+
+
+def name_the_driver(python: Path) -> None:
+    """As docs/openstack.md says: Nova looks for drivers in its own package only."""
+    told = subprocess.run(
+        [str(python), "-W", "ignore", "-c", "import nova.virt; print(nova.virt.__path__[0])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    place = Path(told.stdout.strip()) / "os_vif" / "openstack"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "nova.py").write_text("from os_vif.openstack.nova import LibvirtDriver\n")
+
+
 class NovaError(Exception):
     """An exception in the compute service; `classes` are the names of its class and those that it is made of."""
 
@@ -81,10 +101,10 @@ class Compute:
         self._process = process
         self.library = self._answer()
 
-    def do(self, act: str, vif: Mapping[str, object]) -> object:
+    def do(self, act: str, vif: Mapping[str, object], **more: object) -> object:
         """Have it done, e.g. "plug", with a VIF of these fields; an exception there is a NovaError."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": act, "vif": vif}) + "\n")
+        self._process.stdin.write(json.dumps({"do": act, "vif": vif, **more}) + "\n")
         self._process.stdin.flush()
         return self._answer()
 
@@ -142,7 +162,17 @@ def compute(nova: Path) -> Iterator[Compute]:
     """The compute service, on a host of its own; plug scripts and stand-ins for their tools are installed."""
     with new_host() as switch, scripts() as place:
         configuration = configure(place, nova, switch.remote)
-        with running(nova, "compute.py", configuration) as process:
+        with running(nova, "compute.py", configuration, "nova") as process:
+            yield Compute(process, switch, place)
+
+
+@pytest.fixture(scope="module")
+def driver(nova: Path) -> Iterator[Compute]:
+    """As `compute`, with the driver of os_vif.openstack.nova in place of Nova's."""
+    name_the_driver(nova)
+    with new_host() as switch, scripts() as place:
+        configuration = configure(place, nova, switch.remote, "[os_vif_nova]\nready_timeout = 2\n", "kvm")
+        with running(nova, "compute.py", configuration, "os_vif") as process:
             yield Compute(process, switch, place)
 
 
@@ -152,6 +182,10 @@ def running(
 ) -> Iterator[subprocess.Popen[str]]:
     """A program of this directory, run by the environment's interpreter; it is asked to end by end of file."""
     script = Path(__file__).with_name(program)
+    modules = configuration.parent / "modules"
+    modules.mkdir(exist_ok=True)
+    for module in libvirt_bindings():
+        (modules / module.name).symlink_to(module)
     with (configuration.parent / "log").open("w") as log:
         process = subprocess.Popen(
             [str(nova), str(script), str(configuration), *arguments],
@@ -159,6 +193,7 @@ def running(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env=os.environ | {"PYTHONPATH": str(modules)},
         )
         try:
             yield process
@@ -194,14 +229,13 @@ def scripts() -> Iterator[Path]:
         shutil.rmtree(place)
 
 
-def configure(place: Path, nova: Path, database: str, more: str = "") -> Path:
+def configure(place: Path, nova: Path, database: str, more: str = "", virt_type: str = "qemu") -> Path:
     """A nova.conf: where Open vSwitch is, where scripts are, and how to start a privileged daemon."""
     path = place / "nova.conf"
     helper = f"{nova.with_name('privsep-helper')} --config-file {path}"
     sections = "".join(f"[{section}]\nhelper_command = {helper}\n" for section in SECTIONS)
     path.write_text(
-        f"[DEFAULT]\nstate_path = {place}\n{more}\n"
-        "[libvirt]\nvirt_type = qemu\n"
+        f"[DEFAULT]\nstate_path = {place}\n[libvirt]\nvirt_type = {virt_type}\n{more}"
         f"[os_vif_ovs]\novsdb_connection = {database}\n"
         f"[os_vif_script]\nscript_path = {place}/scripts\n"
         f"program_path = {place}/bin:/usr/sbin:/usr/bin:/sbin:/bin\n{sections}"
