@@ -1,8 +1,9 @@
 """What nova-compute does with the VIFs of a guest, by Nova's own code; run by an environment with nova.
 
-Arguments: the nova.conf, and whose driver: "nova", or "os_vif" for os_vif.openstack.nova. Each line on standard input is a request, {"do": "plug", "vif": {fields of a
-nova.network.model.VIF}, "extra_specs": {those of the flavor}}, and is answered by a line of JSON on standard output: {"result": ...}, or {"error": the
-exception's class, "text": what it says}.
+Arguments: the nova.conf, and whose driver: "nova", or "os_vif" for os_vif.openstack.nova. Each line on standard
+input is a request, {"do": "plug", "vif": {fields of a nova.network.model.VIF}, "extra_specs": {those of the flavor}},
+and is answered by a line of JSON on standard output: {"result": ...}, or {"error": the exception's class and its
+bases, "text": what it says}.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ monkey_patch.patch(backend="threading")  # before anything else, as nova-compute
 import json  # noqa: E402
 import os  # noqa: E402
 import shlex  # noqa: E402
+import socket  # noqa: E402
 import sys  # noqa: E402
+import traceback  # noqa: E402
 import warnings  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 
@@ -72,16 +75,17 @@ class Compute:
         wanted = self.driver.get_config(self.instance, vif, self.image, self.flavor, CONF.libvirt.virt_type)
         return str(wanted.to_xml())
 
-    def restarted(self, vif: model.VIF, count: int) -> list[str]:
+    def restarted(self, vif: model.VIF, count: int) -> list[object]:
         """What the compute service does when it starts, with `count` instances that have such a VIF each; the names
-        of the classes of what was asked.
+        of the classes of what was asked, and how many taps there were before any instance was looked at by itself.
         """
         whole = virt_driver.load_compute_driver(None, "os_vif.openstack.nova.LibvirtDriver")
         instances = objects.InstanceList(objects=[self._with_vif(vif, number) for number in range(count)])
         whole.process_instances_at_startup(nova_context.get_admin_context(), instances)
+        taps = sum(name.startswith("tap0000") for _, name in socket.if_nameindex())
         for instance in instances:
             whole.plug_vifs(instance, instance.get_network_info())
-        return [type(whole).__name__, type(whole.vif_driver).__name__]
+        return [type(whole).__name__, type(whole.vif_driver).__name__, taps]
 
     def gone(self, vif: model.VIF, count: int) -> None:
         """The same instances' VIFs are unplugged."""
@@ -96,7 +100,8 @@ class Compute:
         its["address"] = f"fa:16:3e:00:00:{number:02x}"
         instance = self.instance.obj_clone()
         instance.uuid = f"{number:08x}{INSTANCE[8:]}"
-        instance.vm_state, instance.task_state = vm_states.ACTIVE, None
+        instance.vm_state, instance.task_state, instance.deleted = vm_states.ACTIVE, None, False
+        instance.numa_topology, instance.host, instance.node = None, "host", "host"
         instance.info_cache = objects.InstanceInfoCache(network_info=model.NetworkInfo([its]))
         return instance
 
@@ -127,6 +132,7 @@ def main() -> None:
         try:
             answer({"result": act(nova_vif(**request.pop("vif")), **request)})
         except Exception as error:  # noqa: BLE001  # it is the answer
+            traceback.print_exc()  # to the log
             names = [cls.__name__ for cls in type(error).__mro__]
             answer({"error": names, "text": str(error)})
 

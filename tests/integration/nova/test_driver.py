@@ -1,7 +1,7 @@
-"""The driver of os_vif.openstack.nova, in Nova: the types that Nova connects by itself, or no longer, on a real host.
+"""The driver of os_vif.openstack.nova, in Nova: the types that Nova connects itself, or no longer, on a real host.
 
-As in test_plug.py: one process, real privsep daemons, real Open vSwitch, and what is looked at is the host. What needs
-a NIC with virtual functions is tried as far as Nova's error, and its XML.
+As in test_plug.py: one process, real privsep daemons, real Open vSwitch, and what is looked at is the host. What
+needs a NIC with virtual functions is tried as far as Nova's error, and its XML.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ def test_a_port_whose_tap_libvirt_makes_is_not_waited_for(driver: Compute) -> No
 def test_the_service_starts_again_on_a_host_with_guests(vif: dict[str, object], driver: Compute) -> None:
     """Nova finds the driver by its name; all VIFs are plugged in one pass, and none is touched after that."""
     before = everything(driver)
-    assert driver.do("restarted", vif, count=20) == ["LibvirtDriver", "VIFDriver"]
+    assert driver.do("restarted", vif, count=20) == ["LibvirtDriver", "VIFDriver", 20]
     plugged = everything(driver)
     assert len([name for name in links() if name.startswith("tap0000")]) == 20
     driver.do("restarted", vif, count=20)
