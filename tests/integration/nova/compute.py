@@ -27,7 +27,7 @@ from nova import config, objects, utils  # noqa: E402
 from nova import context as nova_context  # noqa: E402
 from nova.compute import vm_states  # noqa: E402
 from nova.conf import CONF  # noqa: E402
-from nova.network import model  # noqa: E402
+from nova.network import model, neutron  # noqa: E402
 from nova.virt import driver as virt_driver  # noqa: E402
 from nova.virt.libvirt import vif as libvirt_vif  # noqa: E402
 from novavifs import nova_vif  # noqa: E402
@@ -64,6 +64,18 @@ class Compute:
             system_metadata={},
             display_name="guest",
         )
+
+    def instance_id(self) -> str:
+        return INSTANCE
+
+    def read(self, port: str) -> dict[str, object]:
+        """The VIF that Nova makes of a port of Neutron."""
+        api, context = neutron.API(), nova_context.get_admin_context()
+        found = api.show_port(context, port)["port"]
+        network = {"id": found["network_id"], "name": "private", "project_id": PROJECT}
+        self.instance.info_cache = objects.InstanceInfoCache(network_info=model.NetworkInfo())
+        (made,) = api._build_network_info_model(context, self.instance, [network], [port])
+        return json.loads(json.dumps(made))
 
     def plug(self, vif: model.VIF) -> None:
         self.driver.plug(self.instance, vif)
@@ -130,7 +142,10 @@ def main() -> None:
         act: Callable[..., object] = getattr(compute, request.pop("do"))
         compute.flavor.extra_specs = request.pop("extra_specs", {})
         try:
-            answer({"result": act(nova_vif(**request.pop("vif")), **request)})
+            if "vif" in request:
+                said = request["vif"]
+                request["vif"] = model.VIF.hydrate(said) if "network" in said else nova_vif(**said)
+            answer({"result": act(**request)})
         except Exception as error:  # noqa: BLE001  # it is the answer
             traceback.print_exc()  # to the log
             names = [cls.__name__ for cls in type(error).__mro__]

@@ -24,6 +24,7 @@ import vif_plug_script
 
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = ROOT / ".cache" / "nova"
+PACKAGES = ("nova==34.0.0", "neutron==29.0.0")
 SHIPPED = Path(vif_plug_script.__file__).parent / "scripts"
 
 SECTIONS = (
@@ -52,10 +53,11 @@ def pip(*arguments: str) -> None:
 def nova() -> Path:
     """The interpreter of an environment with nova, over which this project is installed as its users would."""
     python = ENVIRONMENT / "bin" / "python"
-    if not (ENVIRONMENT / "ready").exists():
+    made_of = ENVIRONMENT / "made-of"
+    if not made_of.exists() or made_of.read_text().split() != [*PACKAGES]:
         subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-        pip("nova==34.0.0")
-        (ENVIRONMENT / "ready").touch()
+        pip(*PACKAGES)
+        made_of.write_text(" ".join(PACKAGES))
     # setuptools would take what an earlier build left, also modules that are gone since
     shutil.rmtree(ROOT / "build", ignore_errors=True)
     pip(str(ROOT))
@@ -101,10 +103,11 @@ class Compute:
         self._process = process
         self.library = self._answer()
 
-    def do(self, act: str, vif: Mapping[str, object], **more: object) -> object:
+    def do(self, act: str, vif: Mapping[str, object] | None = None, **more: object) -> object:
         """Have it done, e.g. "plug", with a VIF of these fields; an exception there is a NovaError."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": act, "vif": vif, **more}) + "\n")
+        with_vif = {} if vif is None else {"vif": vif}
+        self._process.stdin.write(json.dumps({"do": act, **with_vif, **more}) + "\n")
         self._process.stdin.flush()
         return self._answer()
 
