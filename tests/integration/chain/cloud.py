@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Neutron:
         self._python = python
         self._switch = switch
         self._stack = contextlib.ExitStack()
+        self._database = f"sqlite:///{place}/neutron.sqlite?timeout=60"
 
     def __enter__(self) -> Neutron:
         try:
@@ -126,9 +128,8 @@ class Neutron:
             "[ml2]\ntype_drivers = local\ntenant_network_types = local\nmechanism_drivers = openvswitch\n"
             "[securitygroup]\nenable_security_group = false\n"
         )
-        self._stack.enter_context(
-            self._process("api", self._python, Path(__file__).with_name("api.py"), "9696")
-        )
+        api = Path(__file__).with_name("api.py")
+        self._stack.enter_context(self._process("api", self._python, api, "9696", self._database))
 
         def answers() -> bool:
             try:
@@ -205,11 +206,11 @@ class Neutron:
             f"transport_url = rabbit://guest:guest@127.0.0.1:5672/\nhost = {HOST}\nstate_path = {self.place}\n"
             f"api_paste_config = {etc}/api-paste.ini\nrpc_workers = 1\nrpc_state_report_workers = 0\n"
             "notify_nova_on_port_status_changes = false\nnotify_nova_on_port_data_changes = false\n"
-            f"[database]\nconnection = sqlite:///{self.place}/neutron.sqlite?timeout=60\n"
+            f"[database]\nconnection = {self._database}\n"
             f"[oslo_concurrency]\nlock_path = {self.place}\n{sections}"
         )
 
 
 def _seconds(timestamp: str) -> float:
-    """Of Neutron's "2026-01-31 12:00:00", in UTC."""
-    return time.mktime(time.strptime(f"{timestamp} UTC", "%Y-%m-%d %H:%M:%S %Z")) - time.timezone
+    """Of Neutron's "2026-01-31 12:00:00", with or without a fraction, in UTC."""
+    return datetime.fromisoformat(timestamp).replace(tzinfo=UTC).timestamp()
