@@ -72,7 +72,7 @@ class Compute:
         """The VIF that Nova makes of a port of Neutron."""
         api, context = neutron.API(), nova_context.get_admin_context()
         found = api.show_port(context, port)["port"]
-        network = {"id": found["network_id"], "name": "private", "project_id": PROJECT}
+        network = {"id": found["network_id"], "name": "private", "tenant_id": PROJECT}
         self.instance.info_cache = objects.InstanceInfoCache(network_info=model.NetworkInfo())
         (made,) = api._build_network_info_model(context, self.instance, [network], [port])
         return json.loads(json.dumps(made))
