@@ -9,8 +9,8 @@
 
 NETWORK := ip=iproute2 nft=nftables iptables=iptables ping=iputils-ping
 # what the tests need besides what the demonstration does
-TESTED := ovn-northd=ovn-central /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server ovn-controller=ovn-host openssl=openssl cpio=cpio \
-	dpdk-testpmd=dpdk-dev /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk=openvswitch-switch-dpdk
+TESTED := ovn-northd=ovn-central ovn-controller=ovn-host openssl=openssl cpio=cpio \
+	/usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server dpdk-testpmd=dpdk-dev /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk=openvswitch-switch-dpdk
 BIN := .venv/bin
 
 help:
