@@ -140,7 +140,9 @@ class Shell:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while True:
                 if not selector.select(until - time.monotonic()):
-                    raise TimeoutError(f"{command}: still runs after {_SECONDS:g} s; so far: {printed.decode()}")
+                    raise TimeoutError(
+                        f"{command}: still runs after {_SECONDS:g} s; so far: {printed.decode()}"
+                    )
                 read = os.read(self._process.stdout.fileno(), 2**16)
                 printed += read
                 if found := re.search(rb"\n%s (\d+)\n\Z" % _MARK.encode(), printed):
@@ -193,7 +195,10 @@ def _rewrite(path: Path) -> None:
                 print(f"{_PROMPT}{step.text}\n{now}", end="")
                 if comparable(now) != comparable(step.output):
                     old = len(step.output.splitlines())
-                    lines[step.line : step.line + old + 1] = [f"{_PROMPT}{step.text}\n{now}".rstrip("\n"), *[None] * old]
+                    lines[step.line : step.line + old + 1] = [
+                        f"{_PROMPT}{step.text}\n{now}".rstrip("\n"),
+                        *[None] * old,
+                    ]
         finally:
             shell.close()
     finally:
