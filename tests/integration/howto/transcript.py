@@ -1,10 +1,10 @@
 """A document that can be followed: its files and its commands in order, and a shell that does what it says.
 
-test_howto.py follows docs/howto-backend.md. `python -m tests.integration.howto.transcript FILE`, as root, follows FILE and
-writes what the commands print today into it: for whoever changes the document or what it shows.
+test_howto.py follows docs/howto-backend.md. `python -m tests.integration.howto.transcript FILE`, as root, follows FILE
+and writes what the commands print today into it: for whoever changes the document or what it shows.
 
-In such a document a file is a line that ends with its name, `name`:, and then a fenced block. A command is a line of a
-block ```console that begins with "# "; the lines up to the next are what it prints, "(exit code N)" unless N is 0.
+In such a document a file is a line that ends with its name, `name`:, and then a fenced block. A command is a line of
+a block ```console that begins with "# "; the lines up to the next are what it prints, "(exit code N)" unless N is 0.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ _PROMPT = "# "
 _FILE = re.compile(r"`([^`]+)`:\Z")
 _MARK = "end-of-what-a-command-prints"
 _SECONDS = 30.0  # for one command
-_VARIABLE = ((re.compile(r"\b\d+\.\d{3} s\b"), "N.NNN s"),)
-"""What may differ between two runs: how long something took."""
+_VARIABLE = (
+    (re.compile(r"\b\d+\.\d{3} s\b"), "N.NNN s"),
+    (re.compile(r"\b(?!02:00|fe:00)[0-9a-f]{2}(:[0-9a-f]{2}){5}\b"), "an address"),
+)
+"""What may differ between two runs: how long something took, and an address that the kernel chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def steps(document: str) -> Iterator[File | Command]:
     before = ""
     lines = list(enumerate(document.splitlines()))
     while lines:
-        number, line = lines.pop(0)
+        _, line = lines.pop(0)
         if not line.startswith("```"):
             before = line or before
             continue
