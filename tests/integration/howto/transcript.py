@@ -1,7 +1,7 @@
 """A document that can be followed: its files and its commands in order, and a shell that does what it says.
 
-test_howto.py follows docs/howto-backend.md. `python -m tests.integration.howto.transcript FILE`, as root, follows FILE
-and writes what the commands print today into it: for whoever changes the document or what it shows.
+test_howto.py follows docs/howto-backend.md. `python -m tests.integration.howto.transcript FILE`, as root, follows
+FILE and writes what the commands print today into it: for whoever changes the document or what it shows.
 
 In such a document a file is a line that ends with its name, `name`:, and then a fenced block. A command is a line of
 a block ```console that begins with "# "; the lines up to the next are what it prints, "(exit code N)" unless N is 0.
