@@ -135,7 +135,7 @@ def test_what_a_port_becomes_is_in_a_row() -> None:
 
 @pytest.mark.parametrize("row", BECOMES, ids=lambda row: f"{row['vif_type']} {row['case']}")
 def test_a_row_is_what_a_port_becomes(row: Row) -> None:
-    """VIF, port profile, plugin and libvirt's element; of the vnic_types of a row one has a port, others are alike."""
+    """VIF, port profile, plugin and libvirt's element; of a row's vnic_types one has a port, others are alike."""
     assert made() & {written(row, vnic_type) for vnic_type in quoted(row["vnic_type"])}
 
 
