@@ -125,8 +125,8 @@ class VIFDriver(libvirt_vif.LibvirtGenericVIFDriver):  # type: ignore[misc]  # N
         for instance, vif in pairs:
             try:
                 wanted.append((self._converted(instance, vif), _instance_info(instance)))
-            except (exception.ExceptionBase, nova_exception.NovaException) as error:
-                LOG.warning("VIF %s is left to be plugged alone: %s", vif.get("id"), error, instance=instance)
+            except Exception as error:  # noqa: BLE001  # Nova's converter: also KeyError and NotImplementedError
+                LOG.warning("VIF %s is left to be plugged alone: %r", vif.get("id"), error, instance=instance)
         try:
             os_vif.plug_many(wanted)
         except exception.BulkError as error:

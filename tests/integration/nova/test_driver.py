@@ -275,3 +275,22 @@ def test_the_service_starts_again_on_a_host_with_guests(vif: dict[str, object], 
     assert everything(driver) == plugged
     driver.do("gone", vif, count=20)
     assert everything(driver) == before
+
+
+UNFIT = [
+    {"type": "vrouter", "vnic_type": "accelerator-direct", "profile": PCI},  # NotImplementedError of Nova
+    {"type": "ovs", "vnic_type": "direct", "profile": {}},  # KeyError of Nova
+    {"type": "macvtap"},
+]
+
+
+@pytest.mark.parametrize("unfit", UNFIT, ids=lambda vif: str(vif["type"]))
+def test_one_that_nobody_can_convert_keeps_no_other_from_its_network(
+    unfit: dict[str, object], driver: Compute
+) -> None:
+    """When the service starts; an exception there would keep it from starting at all."""
+    before = everything(driver)
+    driver.do("together", {"type": "tap"}, other=unfit)
+    assert len([name for name in links() if name.startswith("tap0000")]) == 1
+    driver.do("gone", {"type": "tap"}, count=1)
+    assert everything(driver) == before
