@@ -72,7 +72,7 @@ def test_the_demonstration_shown_is_the_one_that_is_played() -> None:
     for path in (ROOT / "demo").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "step":
-                titles |= {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
+                titles |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
     assert titles - {title for _, title in steps} == {"Guests of libvirt: left out"}  # where there is none
     assert {title for _, title in steps} <= titles
 
@@ -123,6 +123,8 @@ def test_the_plugin_that_contributors_are_shown_makes_a_plan() -> None:
     plugin = names["MyPlugin"].load("my")
     (shown,) = re.findall(r"cat > vif\.json <<END\n(.*?)END\n", CONTRIBUTING, re.DOTALL)
     objects.register_all()
-    plan = plugin.plan(objects.from_json(shown), None)
+    vif = objects.from_json(shown)
+    assert isinstance(vif, objects.vif.VIFBase)
+    plan = plugin.plan(vif, None)
     assert [str(resource.name) for resource in plan.resources if hasattr(resource, "name")] == ["tap1"]
     assert plugin.describe().plugin_name == "my"
