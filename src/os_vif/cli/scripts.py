@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,21 +86,23 @@ def script_test(
 
         namespace.enter_new()
     found = _examined(subjects)
-    wrong = [verdict for verdict in found if not verdict.is_right]
     if common.output_format is Format.JSON:
         output.show_json([_data(verdict) for verdict in found])
     else:
-        rows = [(v.action, v.step, v.expected, _code(v), f"{v.seconds:.3f} s", _word(v)) for v in found]
-        output.show_table(("action", "when", "should exit with", "did", "took", "verdict"), rows)
-        for verdict in wrong:
-            output.say(f"{verdict.action}, {verdict.step}: {verdict.text}")
-        output.say(
-            f"{len(wrong)} of {len(found)} runs are wrong" if wrong else "the script keeps its contract"
-        )
-    return ExitCode.DIFFERENT if wrong else ExitCode.DONE
+        _say(found)
+    return ExitCode.DONE if all(verdict.is_right for verdict in found) else ExitCode.DIFFERENT
 
 
 COMMANDS: Mapping[str, Callable[..., int]] = {"script-test": script_test}
+
+
+def _say(found: Sequence[Verdict]) -> None:
+    rows = [(v.action, v.step, v.expected, _code(v), f"{v.seconds:.3f} s", _word(v)) for v in found]
+    output.show_table(("action", "when", "should exit with", "did", "took", "verdict"), rows)
+    wrong = [verdict for verdict in found if not verdict.is_right]
+    for verdict in wrong:
+        output.say(f"{verdict.action}, {verdict.step}: {verdict.text}")
+    output.say(f"{len(wrong)} of {len(found)} runs are wrong" if wrong else "the script keeps its contract")
 
 
 def _subject(arguments: VifArguments) -> Subject:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+
+# the names of the plugins that this distribution installs
+ENTRY_POINTS = frozenset(
+    tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["os_vif"]
+)
 
 Row = dict[str, str]
 Table = list[Row]

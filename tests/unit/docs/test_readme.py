@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-import tomllib
 
 import pytest
-from tests.unit.docs.tables import ROOT, document, empty_cells, missing_tests, quoted, table
+from tests.unit.docs.tables import ENTRY_POINTS, ROOT, document, empty_cells, missing_tests, quoted, table
 from tests.unit.test_imports import MAY_IMPORT, PLUGINS, modules, room
 
 import os_vif
@@ -24,7 +23,6 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
 )
-ENTRY_POINTS = tomllib.loads(document("pyproject.toml"))["project"]["entry-points"]["os_vif"].keys()
 FACE = {"plugin", "host", "objects", "exception"}
 
 
