@@ -225,10 +225,12 @@ def _apply_once(
         plans, runner = [jobs[i].plan for i in group], jobs[group[0]].runner
         with _turn(plans, runner, first=first) as seen:
             host = observe(plans, route_socket())
-            run, unsettled = _collect(jobs, group, host, outcomes, force=force)
+            run, unsettled, refused = _collect(jobs, group, host, force=force)
+            # what others were changing while we looked may not be in the way at all
+            disturbed = first and not locks.undisturbed(seen)
             failed = run.execute_unless_changed(host, seen) if first else run.execute(host)
-        for i, error in failed.items():
-            if isinstance(error, StaleError) and not last:
+        for i, error in (refused | failed).items():
+            if not last and (disturbed if i in refused else isinstance(error, StaleError)):
                 again.append(i)
             else:
                 outcomes[i] = unwrapped(error)
@@ -240,21 +242,22 @@ def _apply_once(
 
 
 def _collect(
-    jobs: Sequence[Job], group: Sequence[int], host: Host, outcomes: list[Outcome], *, force: bool
-) -> tuple[Run, set[int]]:
-    """The steps that make the plans of a group true, and the VIFs that only wait for ovs-vswitchd."""
+    jobs: Sequence[Job], group: Sequence[int], host: Host, *, force: bool
+) -> tuple[Run, set[int], dict[int, Exception]]:
+    """The steps that make the plans of a group true, the VIFs that only wait for ovs-vswitchd, and the refused."""
     run = Run(jobs[group[0]].runner)
     unsettled: set[int] = set()
+    refused: dict[int, Exception] = {}
     for i in group:
         found = diff.compare(jobs[i].plan, host)
         if force:
             found = [replace(d, remedy=Remedy.MEND) if d.remedy is Remedy.LEAVE else d for d in found]
         error = _add_job(run, i, jobs[i].plan, found, host, force=force)
         if error is not None:
-            outcomes[i] = error
+            refused[i] = error
         elif any(d.remedy is Remedy.SETTLE for d in found):
             unsettled.add(i)
-    return run, unsettled
+    return run, unsettled, refused
 
 
 def _add_job(

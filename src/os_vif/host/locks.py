@@ -65,6 +65,13 @@ def counts(names: Iterable[str]) -> Counts | None:
     return {stripe: _count(files[stripe]) for stripe in _stripes(names)}
 
 
+def undisturbed(before: Counts | None) -> bool:
+    """Whether nobody has held one of the locks since `before` was counted; False if that is not known."""
+    if before is None:
+        return False
+    return all(count % 2 == 0 and _count(_kept[stripe]) == count for stripe, count in before.items())
+
+
 @contextlib.contextmanager
 def held(names: Iterable[str], lender: Lender) -> Iterator[Counts]:
     """Hold the locks of all `names` (VIF ids, keys of shared objects); waits for other holders.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.netns import ip
 from tests.snapshot import differences, snapshot
@@ -9,7 +11,9 @@ from tests.together import at_once
 from tests.vifs import INSTANCE, bridge_vif
 
 import os_vif
-from os_vif.host import engine
+from os_vif import exception
+from os_vif.host import engine, locks
+from os_vif.host.observe import observe
 from os_vif.objects.vif import VIFBridge
 
 ROUNDS = 6
@@ -82,6 +86,44 @@ def test_plug_and_unplug_of_the_same_vif(host: None) -> None:
         left = "tap1" in snapshot()["link"]
         assert not left or os_vif.check(vif) == []
         os_vif.unplug(vif, INSTANCE)
+
+
+def test_what_another_process_is_half_way_through_is_not_a_reason_to_refuse(
+    host: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look takes no locks: if they were taken meanwhile, it is repeated under them before the VIF fails."""
+    vif = bridge_vif()
+    looks = []
+
+    def meanwhile(*args: Any, **kwargs: Any) -> engine.Host:
+        if looks:
+            seen = observe(*args, **kwargs)
+        else:
+            with locks.held({vif.id}, lender=lambda place: None):
+                ip("link", "add", "tap1", "type", "bridge")
+                seen = observe(*args, **kwargs)
+                ip("link", "del", "tap1")
+        looks.append(seen)
+        return seen
+
+    monkeypatch.setattr(engine, "observe", meanwhile)
+    plug(vif)
+    assert os_vif.check(vif) == []
+    assert len(looks) >= 2
+
+
+def test_what_was_there_all_the_time_is_refused_after_one_look(
+    host: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ip("link", "add", "tap1", "type", "bridge")
+    looks = []
+    monkeypatch.setattr(
+        engine, "observe", lambda *args, **kwargs: looks.append(1) or observe(*args, **kwargs)
+    )
+    vif = bridge_vif()
+    (error,) = engine.apply([os_vif._planned(vif).job(vif, INSTANCE)])
+    assert isinstance(error, exception.WrongKind)
+    assert looks == [1]
 
 
 def test_bulk_and_single(host: None) -> None:
