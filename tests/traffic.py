@@ -21,7 +21,7 @@ from tests.guests import Card
 from tests.ovs import OpenVSwitch
 
 INTERVAL = 0.0025  # seconds between two frames of a Flow
-PATIENCE = 5.0  # seconds in which what should arrive has arrived
+PATIENCE = 15.0  # seconds in which what should arrive has arrived
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 _MAGIC = b"seqn"
 _TOKENS = itertools.count(1)
